@@ -1,0 +1,207 @@
+//! A picture's bytes -> a grey image: PNG, JPEG, WebP, GIF (first frame) and BMP, known by their content.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::quiet;
+
+/// A picture in shades of grey: row by row, 0 is black, 255 is white.
+///
+/// A picture of an enrolment holds the secret in plain sight, so it is wiped when dropped and cannot be printed.
+pub struct Grey {
+    width: usize,
+    height: usize,
+    luma: Vec<u8>,
+}
+
+impl Grey {
+    /// Takes `width * height` bytes of luma, row by row.
+    ///
+    /// # Errors
+    /// [`PictureError::Empty`] without a pixel, [`PictureError::TooLarge`] past the limits, [`PictureError::Damaged`]
+    /// if the number of bytes is not `width * height`.
+    pub fn new(width: usize, height: usize, luma: Vec<u8>) -> Result<Self, PictureError> {
+        let mut luma = luma;
+        let checked = check_dimensions(width as u64, height as u64).and_then(|()| {
+            if luma.len() == width * height {
+                Ok(())
+            } else {
+                Err(PictureError::Damaged)
+            }
+        });
+        match checked {
+            Ok(()) => Ok(Self {
+                width,
+                height,
+                luma,
+            }),
+            Err(error) => {
+                luma.zeroize();
+                Err(error)
+            }
+        }
+    }
+
+    /// Pixels across.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Pixels down.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The luma of all pixels, row by row.
+    pub fn luma(&self) -> &[u8] {
+        &self.luma
+    }
+}
+
+impl Drop for Grey {
+    fn drop(&mut self) {
+        self.luma.zeroize();
+    }
+}
+
+/// Why bytes could not be turned into a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PictureError {
+    /// More bytes or pixels than [`MAX_BYTES`], [`MAX_SIDE`] and [`MAX_PIXELS`] allow.
+    #[error("the picture is too large")]
+    TooLarge,
+    /// Not PNG, JPEG, WebP, GIF or BMP.
+    #[error("this is not a picture")]
+    NotAPicture,
+    /// It starts like a picture, but cannot be read to its end.
+    #[error("the picture is damaged")]
+    Damaged,
+    /// No bytes, or no pixels.
+    #[error("the picture is empty")]
+    Empty,
+}
+
+impl PictureError {
+    /// A stable name for programs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::TooLarge => "picture_too_large",
+            Self::NotAPicture => "not_a_picture",
+            Self::Damaged => "picture_damaged",
+            Self::Empty => "picture_empty",
+        }
+    }
+
+    /// What the person can do about it.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::TooLarge => "Crop the picture to the QR code, or save it smaller, and try again.",
+            Self::NotAPicture => {
+                "Choose a PNG, JPEG, WebP, GIF or BMP file that shows the QR code."
+            }
+            Self::Damaged => "Save or copy the picture again, or take a new one.",
+            Self::Empty => "Choose a picture that shows the QR code.",
+        }
+    }
+}
+
+/// The most bytes that a picture file may have: 64 MiB.
+pub const MAX_BYTES: usize = 64 << 20;
+/// The most pixels that a side may have.
+pub const MAX_SIDE: u64 = 16_384;
+/// The most pixels that a picture may have; half as many again as the largest screen, as many as a good camera.
+pub const MAX_PIXELS: u64 = 100_000_000;
+/// The most memory that a decoder may take for itself.
+const MAX_DECODER_BYTES: u64 = 512 << 20;
+
+/// Reads a picture file, whatever its name says. Transparent parts are laid over white, or over black if that
+/// alone makes anything visible.
+///
+/// # Errors
+/// [`PictureError`]; sizes are checked before any pixel is decoded.
+///
+/// # Security
+/// The decoders meet strangers' bytes here: they run with capped memory, and a panic of theirs is caught, is not
+/// printed, and means [`PictureError::Damaged`].
+pub fn read_picture(bytes: &[u8]) -> Result<Grey, PictureError> {
+    if bytes.is_empty() {
+        return Err(PictureError::Empty);
+    }
+    if bytes.len() > MAX_BYTES {
+        return Err(PictureError::TooLarge);
+    }
+    quiet::catch(|| decode(bytes)).unwrap_or(Err(PictureError::Damaged))
+}
+
+fn decode(bytes: &[u8]) -> Result<Grey, PictureError> {
+    let format = image::guess_format(bytes).map_err(|_| PictureError::NotAPicture)?;
+    let known = matches!(
+        format,
+        ImageFormat::Png
+            | ImageFormat::Jpeg
+            | ImageFormat::WebP
+            | ImageFormat::Gif
+            | ImageFormat::Bmp
+    );
+    if !known {
+        return Err(PictureError::NotAPicture);
+    }
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE as u32);
+    limits.max_image_height = Some(MAX_SIDE as u32);
+    limits.max_alloc = Some(MAX_DECODER_BYTES);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    let decoder = reader.into_decoder().map_err(from_decoder)?;
+    let (width, height) = decoder.dimensions();
+    check_dimensions(u64::from(width), u64::from(height))?;
+    if decoder.total_bytes() > MAX_DECODER_BYTES {
+        return Err(PictureError::TooLarge);
+    }
+    let picture = DynamicImage::from_decoder(decoder).map_err(from_decoder)?;
+    Grey::new(width as usize, height as usize, to_luma(picture))
+}
+
+fn check_dimensions(width: u64, height: u64) -> Result<(), PictureError> {
+    if width == 0 || height == 0 {
+        return Err(PictureError::Empty);
+    }
+    if width > MAX_SIDE || height > MAX_SIDE || width * height > MAX_PIXELS {
+        return Err(PictureError::TooLarge);
+    }
+    Ok(())
+}
+
+fn from_decoder(error: ImageError) -> PictureError {
+    match error {
+        ImageError::Limits(_) => PictureError::TooLarge,
+        _ => PictureError::Damaged,
+    }
+}
+
+fn to_luma(picture: DynamicImage) -> Vec<u8> {
+    if !picture.color().has_alpha() {
+        return picture.into_luma8().into_raw();
+    }
+    let picture = picture.into_luma_alpha8();
+    let pixels = Zeroizing::new(picture.into_raw());
+    let over = |backdrop: u32| -> Vec<u8> {
+        pixels
+            .chunks_exact(2)
+            .map(|pixel| {
+                let (luma, alpha) = (u32::from(pixel[0]), u32::from(pixel[1]));
+                ((luma * alpha + backdrop * (255 - alpha) + 127) / 255) as u8
+            })
+            .collect()
+    };
+    let mut luma = over(255);
+    // A white code on a transparent ground, drawn for dark pages, vanishes on white.
+    if luma.iter().all(|&value| value > 239) {
+        luma.zeroize();
+        luma = over(0);
+    }
+    luma
+}
