@@ -1,0 +1,14 @@
+# The doors of Couchkey. Each is one script; run it directly if you have no make.
+.PHONY: help run test bench check-targets icons
+help: ## Say what can be done here
+	@scripts/help
+run: ## Install what is missing, build, open the app
+	@scripts/run
+test: ## Install what is missing, run every check and every test
+	@scripts/test
+bench: ## Measure speed and memory, and how many QR codes are read
+	@scripts/bench
+check-targets: ## Type-check the libraries for Android and Windows
+	@scripts/check-targets
+icons: ## Draw the icon files again from icons/*.svg
+	@scripts/icons
