@@ -81,6 +81,8 @@ pub struct Digits(u8);
 impl Digits {
     /// What nearly every service uses.
     pub const SIX: Digits = Digits(6);
+    /// The other number that is in wide use.
+    pub const EIGHT: Digits = Digits(8);
 
     /// # Errors
     ///

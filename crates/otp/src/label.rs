@@ -154,6 +154,16 @@ pub(crate) fn for_writing(name: &str, max_encoded: usize) -> String {
     kept.trim_end().to_owned()
 }
 
+/// A name that could not be accepted, as it can be shown all the same.
+pub(crate) fn for_display(name: &str) -> String {
+    name.chars()
+        .filter(|c| !c.is_control() && !is_bidi_mark(*c))
+        .take(MAX_CHARS)
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
 /// The marks of the Unicode bidirectional algorithm (UAX #9, section 2): embeddings, overrides, isolates and the
 /// three directional marks.
 fn is_bidi_mark(c: char) -> bool {
