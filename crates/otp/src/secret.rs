@@ -13,7 +13,7 @@ use crate::base32;
 /// println!("{:?}", couchkey_otp::Secret::from_bytes(b"12345678901234567890").ok());
 /// ```
 /// ```compile_fail
-/// let secret = couchkey_otp::Secret::from_bytes(b"12345678901234567890").ok().expect("20 bytes");
+/// let secret = couchkey_otp::Secret::from_bytes(b"12345678901234567890").expect("20 bytes");
 /// let _ = secret.clone();
 /// ```
 pub struct Secret(Zeroizing<Vec<u8>>);

@@ -430,7 +430,7 @@ fn account(issuer: &str, name: &str) -> Enrolment {
         kind: Kind::Totp {
             period: Period::THIRTY,
         },
-        secret: Secret::from_bytes(KEY).ok().expect("20 bytes"),
+        secret: Secret::from_bytes(KEY).expect("20 bytes"),
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
         issuer: Some(issuer.to_owned()),

@@ -73,7 +73,7 @@ impl Input {
     }
 
     fn ours(&self) -> Vec<String> {
-        let secret = Secret::from_bytes(&self.key).ok().expect("1 to 64 bytes");
+        let secret = Secret::from_bytes(&self.key).expect("1 to 64 bytes");
         let code = |step: u64| match self.moving {
             Moving::Time { period, at } => {
                 let at = UnixTime::from_secs(at + step * u64::from(period.get()));

@@ -418,7 +418,7 @@ fn every_class_has_its_code_its_message_and_its_cure() {
 fn enrolment(kind: Kind, issuer: Option<&str>, account: &str) -> Enrolment {
     Enrolment {
         kind,
-        secret: Secret::from_base32(SECRET).ok().expect("base32").0,
+        secret: Secret::from_base32(SECRET).expect("base32").0,
         algorithm: Algorithm::Sha1,
         digits: Digits::SIX,
         issuer: issuer.map(str::to_owned),
@@ -497,7 +497,7 @@ fn the_longest_names_and_secret_still_make_a_uri_that_we_read() {
         Some(&name),
         &name,
     );
-    longest.secret = Secret::from_bytes(&[0xff; 512]).ok().expect("512 bytes");
+    longest.secret = Secret::from_bytes(&[0xff; 512]).expect("512 bytes");
     longest.algorithm = Algorithm::Sha512;
     let uri = otpauth::write(&longest);
     let read = read(&uri).enrolment;
@@ -546,7 +546,7 @@ proptest! {
         let steam = kind == Kind::Steam;
         let first = Enrolment {
             kind,
-            secret: Secret::from_bytes(&secret).ok().expect("1 to 512 bytes"),
+            secret: Secret::from_bytes(&secret).expect("1 to 512 bytes"),
             algorithm: if steam { Algorithm::Sha1 } else { algorithm },
             digits: if steam { Digits::SIX } else { Digits::new(digits).unwrap() },
             issuer,

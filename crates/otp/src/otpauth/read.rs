@@ -221,12 +221,14 @@ impl Query {
     /// Two apps mark a Steam account as `totp` with a parameter; read as TOTP its codes would be wrong. See
     /// docs/decisions/0010-steam-enrolments.md.
     fn refine(&self, word: Word) -> Result<Word, OtpauthError> {
-        let encoder = self.get("encoder").unwrap_or("").trim();
-        if !encoder.is_empty() && !(word == Word::Steam && encoder.eq_ignore_ascii_case("steam")) {
-            let steam = encoder.eq_ignore_ascii_case("steam");
-            return Err(OtpauthError::UnsupportedType {
-                name: if steam { "Steam" } else { "unusual" },
-            });
+        match self.get("encoder").map(str::trim).unwrap_or("") {
+            "" => {}
+            encoder if encoder.eq_ignore_ascii_case("steam") => {
+                if word != Word::Steam {
+                    return Err(OtpauthError::UnsupportedType { name: "Steam" });
+                }
+            }
+            _ => return Err(OtpauthError::UnsupportedType { name: "unusual" }),
         }
         match self.get("steam") {
             Some("" | "1" | "true") if word == Word::Totp => Ok(Word::Steam),
