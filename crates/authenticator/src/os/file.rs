@@ -1,0 +1,337 @@
+//! The vault's two files on disk: replaced whole, durable, readable by their owner alone, locked while they change.
+
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::io::{self, ErrorKind, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use couchkey_vault::Half;
+
+use crate::ports::{FileError, FileLock, VaultFile};
+
+/// The vault's folder for this person on this system; `None` where the system names none (a phone's shell does).
+///
+/// It is the folder that stays on this machine: the device key in the keyring does not roam either.
+#[must_use]
+pub fn default_data_dir() -> Option<PathBuf> {
+    let dirs = directories::ProjectDirs::from("", "", "couchkey")?;
+    Some(dirs.data_local_dir().to_path_buf())
+}
+
+/// `vault.a` and `vault.b` in a folder of their own, with `couchkey.lock` beside them.
+#[derive(Debug, Clone)]
+pub struct DiskFile {
+    dir: PathBuf,
+    lock_wait: Duration,
+}
+
+impl DiskFile {
+    /// The vault in this folder, which is made (0700) when the first change is.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Self {
+        Self {
+            dir: data_dir.into(),
+            lock_wait: LOCK_WAIT,
+        }
+    }
+
+    /// Waits this long for another process, instead of ten seconds.
+    #[must_use]
+    pub fn with_lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait;
+        self
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Where one generation lies.
+    #[must_use]
+    pub fn path(&self, half: Half) -> PathBuf {
+        self.dir.join(match half {
+            Half::A => "vault.a",
+            Half::B => "vault.b",
+        })
+    }
+}
+
+impl VaultFile for DiskFile {
+    fn lock(&self) -> Result<Box<dyn FileLock>, FileError> {
+        make_dir(&self.dir)?;
+        let file = open_lock(&self.dir.join(LOCK_NAME))?;
+        if wait_for(&file, self.lock_wait)? {
+            // Whoever wrote these is dead: a living writer would hold the lock.
+            sweep(&self.dir);
+            sweep(&self.dir.join(KEYRING_DIR));
+        }
+        Ok(Box::new(Held { _file: file }))
+    }
+
+    fn read(&self, half: Half) -> Result<Option<Vec<u8>>, FileError> {
+        read_whole(&self.path(half), LARGEST_VAULT)
+    }
+
+    fn write(&self, half: Half, bytes: &[u8]) -> Result<(), FileError> {
+        if bytes.len() as u64 > LARGEST_VAULT {
+            return Err(FileError::TooLarge);
+        }
+        make_dir(&self.dir)?;
+        replace(&self.path(half), bytes)
+    }
+
+    fn stamp(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for half in [Half::A, Half::B] {
+            match fs::symlink_metadata(self.path(half)) {
+                Ok(meta) => identity(&meta).hash(&mut hasher),
+                Err(error) => error.kind().hash(&mut hasher),
+            }
+        }
+        hasher.finish()
+    }
+}
+
+/// The operating system lets go of the lock when the file is closed, however the process ends.
+struct Held {
+    _file: File,
+}
+
+impl FileLock for Held {}
+
+/// A folder of ours beside the vault's files, see [`super::FileKeyring`].
+pub(super) const KEYRING_DIR: &str = "keyring";
+
+/// A vault of 10,000 accounts is some 12 MB.
+const LARGEST_VAULT: u64 = 64 * 1024 * 1024;
+const LOCK_NAME: &str = "couchkey.lock";
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+const TEMP_PREFIX: &str = ".couchkey-";
+const TEMP_SUFFIX: &str = ".tmp";
+
+/// The whole of a plain file of at most `most` bytes; `None` when it is absent.
+///
+/// The length is looked at before a byte is read. A link, folder, pipe or device in its place is an error, and opening
+/// one does not wait for somebody at the other end.
+pub(super) fn read_whole(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
+    if !plain_or_absent(path)? {
+        return Ok(None);
+    }
+    let mut options = OpenOptions::new();
+    options.read(true);
+    open_plainly(&mut options);
+    let file = match options.open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(from_io(&error)),
+    };
+    // Asked again of the open file: the name may have changed hands in between.
+    let meta = file.metadata().map_err(|error| from_io(&error))?;
+    check_plain(&meta)?;
+    if meta.len() > most {
+        return Err(FileError::TooLarge);
+    }
+    let mut bytes = Vec::with_capacity(meta.len() as usize);
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| from_io(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(FileError::TooLarge);
+    }
+    Ok(Some(bytes))
+}
+
+/// Puts `bytes` where `path` is, so that a crash at any moment leaves the old file or the new one: a temporary file in
+/// the same folder (0600, exclusive, with a name nobody can guess), fsync, rename, fsync of the folder.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let dir = path.parent().unwrap_or(Path::new("."));
+    plain_or_absent(path)?;
+    let write = || -> io::Result<()> {
+        // Removes itself when anything below fails; `sweep` removes it when we are killed.
+        let mut temp = tempfile::Builder::new()
+            .prefix(TEMP_PREFIX)
+            .suffix(TEMP_SUFFIX)
+            .rand_bytes(16)
+            .tempfile_in(dir)?;
+        temp.write_all(bytes)?;
+        temp.as_file().sync_all()?;
+        temp.persist(path).map_err(|error| error.error)?;
+        sync_dir(dir)
+    };
+    write().map_err(|error| from_io(&error))
+}
+
+/// Removes a plain file; one that is not there is no error.
+pub(super) fn remove(path: &Path) -> Result<(), FileError> {
+    match fs::remove_file(path) {
+        Ok(()) => {
+            let dir = path.parent().unwrap_or(Path::new("."));
+            sync_dir(dir).map_err(|error| from_io(&error))
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(from_io(&error)),
+    }
+}
+
+/// Makes a folder that only its owner may enter (0700); one that is there already is left as it is.
+pub(super) fn make_dir(dir: &Path) -> Result<(), FileError> {
+    if dir.is_dir() {
+        return Ok(());
+    }
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let make = || -> io::Result<()> {
+        builder.create(dir)?;
+        dir.parent().map_or(Ok(()), sync_dir)
+    };
+    make().map_err(|error| from_io(&error))
+}
+
+/// `false` when there is nothing; an error when there is something else than a plain file.
+fn plain_or_absent(path: &Path) -> Result<bool, FileError> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) => check_plain(&meta).map(|()| true),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(from_io(&error)),
+    }
+}
+
+fn check_plain(meta: &Metadata) -> Result<(), FileError> {
+    if meta.is_file() {
+        Ok(())
+    } else if meta.is_dir() {
+        Err(FileError::Failed(ErrorKind::IsADirectory))
+    } else {
+        // A symbolic link, a pipe, a device: nothing that we put there.
+        Err(FileError::Failed(ErrorKind::InvalidInput))
+    }
+}
+
+fn open_lock(path: &Path) -> Result<File, FileError> {
+    plain_or_absent(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    open_plainly(&mut options);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map_err(|error| from_io(&error))
+}
+
+/// Never through a link, and never waiting for the other end of a pipe.
+#[cfg(unix)]
+fn open_plainly(options: &mut OpenOptions) {
+    use rustix::fs::OFlags;
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    std::os::unix::fs::OpenOptionsExt::custom_flags(options, flags.bits().cast_signed());
+}
+
+#[cfg(not(unix))]
+fn open_plainly(_options: &mut OpenOptions) {}
+
+/// `true` once the lock is held, `false` where this file system has no locks.
+///
+/// Asks again and again because the standard library's waiting `lock` has no bound, and a process that hangs while it
+/// holds the lock must not hang every other one.
+fn wait_for(file: &File, wait: Duration) -> Result<bool, FileError> {
+    let started = Instant::now();
+    let mut pause = Duration::from_millis(1);
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(error)) if lockless(&error) => return Ok(false),
+            Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Interrupted => {}
+            Err(TryLockError::Error(error)) => return Err(from_io(&error)),
+        }
+        let left = wait.saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return Err(FileError::Busy);
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+/// A platform without file locks, or a network disk whose server gives none.
+fn lockless(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    if error.raw_os_error() == Some(rustix::io::Errno::NOLCK.raw_os_error()) {
+        return true;
+    }
+    error.kind() == ErrorKind::Unsupported
+}
+
+/// Removes the temporary files of writers that died. What cannot be removed stays: it is only clutter.
+fn sweep(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
+        if ours && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// A rename is durable once its folder is. Windows writes that through by itself and has no handle to ask with.
+#[cfg(unix)]
+fn sync_dir(dir: &Path) -> io::Result<()> {
+    match File::open(dir)?.sync_all() {
+        // Some network and FUSE file systems do not know fsync of a folder; there is nothing better to do there.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            Ok(())
+        }
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_dir(_dir: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// What changes when a file is replaced: a rename brings a new inode, a new change time, most often a new length.
+#[cfg(unix)]
+fn identity(meta: &Metadata) -> impl Hash + use<> {
+    use std::os::unix::fs::MetadataExt;
+    let changed = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+    (meta.dev(), meta.ino(), meta.len(), changed)
+}
+
+#[cfg(windows)]
+fn identity(meta: &Metadata) -> impl Hash + use<> {
+    use std::os::windows::fs::MetadataExt;
+    (
+        meta.file_size(),
+        meta.last_write_time(),
+        meta.creation_time(),
+    )
+}
+
+#[cfg(not(any(unix, windows)))]
+fn identity(meta: &Metadata) -> impl Hash + use<> {
+    (meta.len(), meta.modified().ok())
+}
+
+fn from_io(error: &io::Error) -> FileError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+            FileError::Full
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FileError::Denied,
+        kind => FileError::Failed(kind),
+    }
+}

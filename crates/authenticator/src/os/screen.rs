@@ -1,0 +1,92 @@
+//! A grey picture of every monitor, to find the QR codes on them.
+//!
+//! A screen may show secrets: the colours are wiped as soon as they are grey, and a [`Grey`] wipes itself.
+
+use crate::qr::Grey;
+
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
+mod portal;
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
+mod x11;
+
+/// Why there is no picture of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScreenError {
+    /// This system gives programs no picture of the screen, or there is no screen.
+    #[error("this system gives no picture of the screen")]
+    Unsupported,
+    /// A person or a policy said no, or nobody answered when asked.
+    #[error("looking at the screen was not allowed")]
+    Denied,
+    /// It should have worked and did not.
+    #[error("the picture of the screen failed")]
+    Failed,
+}
+
+/// What every monitor shows now: one picture each, or one of all together where the system does it so.
+///
+/// Under Wayland the desktop may ask the person first; that is waited for, for a minute.
+///
+/// # Errors
+/// [`ScreenError`]; under Wayland there is no way around the desktop's own answer.
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
+pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("WAYLAND_DISPLAY") {
+        // The X server beside a Wayland desktop shows a black root window, so it is not even tried.
+        portal::capture(std::time::Duration::from_secs(60))
+    } else if set("DISPLAY") {
+        x11::capture()
+    } else {
+        Err(ScreenError::Unsupported)
+    }
+}
+
+/// What every monitor shows now, one picture each.
+///
+/// # Errors
+/// [`ScreenError`]. macOS does not say that it has not been allowed: it shows the desktop without its windows.
+#[cfg(any(windows, target_os = "macos"))]
+pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+    let monitors = xcap::Monitor::all().map_err(|_| ScreenError::Failed)?;
+    if monitors.is_empty() {
+        return Err(ScreenError::Unsupported);
+    }
+    let picture = |monitor: &xcap::Monitor| {
+        let image = monitor.capture_image().map_err(|_| ScreenError::Failed)?;
+        let (width, height) = image.dimensions();
+        let rgba = zeroize::Zeroizing::new(image.into_raw());
+        let luma = rgba
+            .chunks_exact(4)
+            .map(|pixel| luma(pixel[0].into(), pixel[1].into(), pixel[2].into()))
+            .collect();
+        Grey::new(width as usize, height as usize, luma).map_err(|_| ScreenError::Failed)
+    };
+    monitors.iter().map(picture).collect()
+}
+
+/// A phone's system gives no app a picture of the others.
+///
+/// # Errors
+/// Always [`ScreenError::Unsupported`].
+#[cfg(any(target_os = "android", target_os = "ios"))]
+pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+    Err(ScreenError::Unsupported)
+}
+
+/// Rec. 709 luma of 8-bit colours, with the weights that the crate `image` uses: every way in sees the same grey.
+#[cfg(not(any(target_os = "android", target_os = "ios")))]
+fn luma(red: u32, green: u32, blue: u32) -> u8 {
+    // At most 255, as the weights add up to 10,000.
+    ((2_126 * red + 7_152 * green + 722 * blue) / 10_000) as u8
+}
