@@ -1,0 +1,965 @@
+//! From what was found on the disk and in the keyring to an open vault, whatever state they are in.
+
+use std::collections::HashMap;
+
+use couchkey_otp::UnixTime;
+use thiserror::Error;
+
+use crate::account::Place;
+use crate::bundle::{self, Bundle};
+use crate::format::read::{file as read_file, head as read_head};
+use crate::format::{self, File, Head, Header, Index, MINOR, ReadError, Row};
+use crate::id::{AccountId, Half, VaultId};
+use crate::item::{self, LENGTH, SealedItem};
+use crate::seal::{Keys, VaultKey};
+use crate::slot::{Refused, Slot, SlotInfo, SlotKind, Unlock};
+use crate::vault::{BundleState, Entry, Settings, State, Vault};
+
+/// What was found of one vault, as it was found. `None` is "it is surely not there": where that could not be found
+/// out (a locked keyring, a disk that does not answer), there is nothing to be opened yet.
+#[derive(Clone, Default)]
+pub struct Found {
+    /// The content of `vault.a`.
+    pub file_a: Option<Vec<u8>>,
+    /// The content of `vault.b`.
+    pub file_b: Option<Vec<u8>>,
+    /// The content of the keyring entry `<id>/head`.
+    pub head: Option<Vec<u8>>,
+}
+
+impl Found {
+    /// Whether there is nothing at all.
+    pub fn is_empty(&self) -> bool {
+        self.file_a.is_none() && self.file_b.is_none() && self.head.is_none()
+    }
+
+    fn file(&self, half: Half) -> Option<&[u8]> {
+        match half {
+            Half::A => self.file_a.as_deref(),
+            Half::B => self.file_b.as_deref(),
+        }
+    }
+}
+
+/// What can be said about a vault without any key. None of it is proven before the vault is open.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Survey {
+    /// Which vault it is.
+    pub vault: Option<VaultId>,
+    /// The highest generation of a file that looks whole; if there is none, of one that does not.
+    pub file: Option<u64>,
+    /// The generation of the head.
+    pub head: Option<u64>,
+    /// The ways to unlock, by the newest of them.
+    pub slots: Vec<SlotInfo>,
+    /// What is not as it should be.
+    pub problems: Vec<Problem>,
+}
+
+impl Survey {
+    /// The highest generation of file and head: what another process has to have got to.
+    pub fn generation(&self) -> Option<u64> {
+        self.file.max(self.head)
+    }
+
+    /// Whether the vault can be unlocked in this way.
+    pub fn slot(&self, kind: SlotKind) -> Option<&SlotInfo> {
+        self.slots.iter().find(|slot| slot.kind == kind)
+    }
+}
+
+/// Something that is not as it should be, seen without any key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Problem {
+    /// Neither file is there. With a head, the vault can be rebuilt from the keyring.
+    FileMissing,
+    /// This half of the file is damaged.
+    FileDamaged(Half),
+    /// The head is not in the keyring: the keyring was wiped, or is another one.
+    HeadMissing,
+    /// The head in the keyring is damaged.
+    HeadDamaged,
+    /// A newer Couchkey wrote part of it. Nothing must be written.
+    NewerVersion {
+        /// Its major version.
+        major: u16,
+    },
+    /// The file is an older copy; newer accounts are in the keyring.
+    FileOlder {
+        /// The generation of the file.
+        file: u64,
+        /// The generation of the head.
+        head: u64,
+    },
+    /// A crash kept the head from being written. Opening and saving mends it.
+    HeadOlder {
+        /// The generation of the file.
+        file: u64,
+        /// The generation of the head.
+        head: u64,
+    },
+    /// `vault.a` and `vault.b` are of two vaults. Writing would destroy one of them.
+    TwoVaults,
+    /// The head is another vault's.
+    HeadOfAnotherVault,
+}
+
+/// Something the person or the log should be told about a vault that did open.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum Note {
+    /// This half of the file is damaged; a later save writes over it. Whoever wants to look into it keeps a copy.
+    FileDamaged(Half),
+    /// The head is not in the keyring. The next save writes everything there again.
+    HeadMissing,
+    /// The head in the keyring is damaged or was not made with this vault's key. The next save writes it again.
+    HeadDamaged,
+    /// The head in the keyring is another vault's.
+    HeadOfAnotherVault,
+    /// A crash kept the head from being written; the next save mends it. Nothing is lost.
+    RolledForward {
+        /// The generation of the file.
+        file: u64,
+        /// The generation of the head.
+        head: u64,
+    },
+    /// The file was an older copy. What is newer was taken from the keyring; the order of the list, groups, pins, trash
+    /// and settings are those of the older copy.
+    OlderCopy {
+        /// The generation of the file.
+        file: u64,
+        /// The generation of the head.
+        head: u64,
+    },
+    /// File and head are of one generation but of two changes: two processes wrote at once. Both were put together.
+    Diverged {
+        /// That generation.
+        generation: u64,
+    },
+    /// The list was lost and made again from the accounts: order, groups, pins, trash and settings are gone, and
+    /// accounts from the trash are in the list.
+    ListLost,
+    /// Every account of the head's generation was found; none is missing, none is old.
+    Complete,
+    /// Some accounts may be missing or may be older than they were.
+    Incomplete,
+    /// This account was damaged, and is whole again.
+    ItemRepaired(AccountId),
+    /// This account was damaged; another saved version of it was found, perhaps an older one.
+    ItemFromOtherVersion(AccountId),
+    /// This account is damaged. What is left of it is kept.
+    ItemDamaged(AccountId),
+    /// The keyring could not be read, so damaged accounts were not looked for there.
+    KeyringUnread,
+    /// A bundle in the keyring is missing or damaged. The next save writes it again.
+    BundleDamaged(u32),
+    /// A newer Couchkey wrote it: it can be read, not written.
+    NewerMinor {
+        /// Its minor version.
+        minor: u16,
+    },
+}
+
+/// A vault that did open.
+pub struct Opened {
+    /// The vault.
+    pub vault: Vault,
+    /// What was odd.
+    pub notes: Vec<Note>,
+    /// Whether saving now would mend something. Reading alone needs no save.
+    pub needs_save: bool,
+}
+
+/// The keyring could not be read: not the same as "there is no such entry".
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[error("the keyring could not be read")]
+pub struct FetchFailed;
+
+/// Why a vault did not open. Nothing on the disk or in the keyring has to be changed for any of these.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// There is neither a file nor a head. This alone never means that a new vault may be made.
+    #[error("there is no vault")]
+    NothingFound,
+    /// A newer Couchkey wrote it. It must never be written over.
+    #[error("this vault is of version {major}, written by a newer Couchkey")]
+    NewerVersion {
+        /// Its major version.
+        major: u16,
+    },
+    /// `vault.a` and `vault.b` are of two vaults.
+    #[error("the two files are of two vaults")]
+    TwoVaults,
+    /// Too little is left of it.
+    #[error("the vault is damaged, and nothing was found to repair it from")]
+    Damaged,
+    /// The vault has no slot that this could open.
+    #[error("this vault cannot be unlocked in this way")]
+    NoSlot,
+    /// It is not what the slot was made with.
+    #[error("this does not unlock the vault")]
+    Wrong,
+    /// The file asks for more than any device should pay. Nothing was paid.
+    #[error("the vault asks for {memory_kib} KiB of memory and {passes} passes to unlock")]
+    CostTooHigh {
+        /// What it asks for.
+        memory_kib: u32,
+        /// What it asks for.
+        passes: u32,
+    },
+    /// This device has not enough memory for the passphrase.
+    #[error("there are no {memory_kib} KiB of memory free to unlock the vault")]
+    OutOfMemory {
+        /// What is needed.
+        memory_kib: u32,
+    },
+    /// The keyring is needed for this vault and could not be read.
+    #[error(transparent)]
+    Fetch(#[from] FetchFailed),
+}
+
+impl From<Refused> for OpenError {
+    fn from(refused: Refused) -> OpenError {
+        match refused {
+            Refused::NoSuchSlot => OpenError::NoSlot,
+            Refused::CostTooHigh { memory_kib, passes } => {
+                OpenError::CostTooHigh { memory_kib, passes }
+            }
+            Refused::OutOfMemory { memory_kib } => OpenError::OutOfMemory { memory_kib },
+            Refused::Wrong => OpenError::Wrong,
+        }
+    }
+}
+
+/// Looks at what was found, without any key.
+pub fn survey(found: &Found) -> Survey {
+    let parts = Parts::of(found);
+    let mut survey = Survey {
+        vault: parts.headers().first().map(|header| header.vault),
+        file: parts.newest_file().map(|file| file.header.generation),
+        head: parts.head().map(|head| head.header.generation),
+        slots: parts
+            .headers()
+            .first()
+            .map(|header| header.slots.iter().map(Slot::info).collect())
+            .unwrap_or_default(),
+        problems: Vec::new(),
+    };
+    let problems = &mut survey.problems;
+    problems.extend(parts.newer().map(|major| Problem::NewerVersion { major }));
+    if parts.two_vaults() {
+        problems.push(Problem::TwoVaults);
+    }
+    for (half, file) in Half::BOTH.into_iter().zip(&parts.files) {
+        match file {
+            None | Some(Err(ReadError::NewerVersion { .. })) => (),
+            Some(Ok(file)) if file.intact => (),
+            Some(_) => problems.push(Problem::FileDamaged(half)),
+        }
+    }
+    if found.file_a.is_none() && found.file_b.is_none() && found.head.is_some() {
+        problems.push(Problem::FileMissing);
+    }
+    match &parts.head {
+        None if found.is_empty() => (),
+        None => problems.push(Problem::HeadMissing),
+        Some(Err(ReadError::NewerVersion { .. })) => (),
+        Some(Err(_)) => problems.push(Problem::HeadDamaged),
+        Some(Ok(head)) if !head.intact => problems.push(Problem::HeadDamaged),
+        Some(Ok(_)) if parts.head_of_another_vault() => problems.push(Problem::HeadOfAnotherVault),
+        Some(Ok(head)) => {
+            let head = head.header.generation;
+            match survey.file {
+                Some(file) if file < head => problems.push(Problem::FileOlder { file, head }),
+                Some(file) if file > head => problems.push(Problem::HeadOlder { file, head }),
+                _ => (),
+            }
+        }
+    }
+    survey
+}
+
+/// Opens the vault. `fetch` reads one half of one bundle from the keyring ([`format::bundle_entry`] names it) and is
+/// called only where the bundles are needed: the file is missing or older than the head, or an account is damaged.
+///
+/// # Errors
+///
+/// See [`OpenError`]. One damaged account is no error: it is listed in [`Vault::damaged`].
+pub fn open(
+    found: &Found,
+    unlock: &Unlock<'_>,
+    mut fetch: impl FnMut(u32, Half) -> Result<Option<Vec<u8>>, FetchFailed>,
+) -> Result<Opened, OpenError> {
+    if found.is_empty() {
+        return Err(OpenError::NothingFound);
+    }
+    let parts = Parts::of(found);
+    if let Some(major) = parts.newer() {
+        return Err(OpenError::NewerVersion { major });
+    }
+    if parts.two_vaults() {
+        return Err(OpenError::TwoVaults);
+    }
+    let (key, unlocked) = parts.unlock(unlock)?;
+    let keys = Keys::derive(&key, unlocked.vault);
+    let mut opening = Opening {
+        keys: &keys,
+        fetch: &mut fetch,
+        notes: Vec::new(),
+        settings: Settings::default(),
+        entries: Vec::new(),
+        bundles: Vec::new(),
+    };
+    let lists = opening.lists(&parts);
+    let head = opening.head(&parts);
+    // A file whose list does not open may have been the newest.
+    let a_file_is_lost = lists.len() < parts.files.iter().flatten().count();
+    let claimed = parts.head().map_or(0, |head| head.header.generation);
+
+    let mut header = unlocked;
+    let mut roll_from = None;
+    let newest = lists.first();
+    match (newest, head) {
+        (Some(list), head) => {
+            header = &list.file.header;
+            opening.take_list(list);
+            let file = header.generation;
+            match head {
+                Some(newer) if newer.header.generation > file => {
+                    header = &newer.header;
+                    let head = header.generation;
+                    opening.notes.push(Note::OlderCopy { file, head });
+                    opening.take_bundles(Some(newer), true)?;
+                }
+                Some(older) if older.header.generation < file => {
+                    let head = older.header.generation;
+                    opening.notes.push(Note::RolledForward { file, head });
+                    roll_from = Some(list.file.index_hash());
+                }
+                Some(same) if same.index_hash != list.file.index_hash() => {
+                    let generation = file;
+                    opening.notes.push(Note::Diverged { generation });
+                    opening.take_bundles(Some(same), false)?;
+                }
+                Some(_) => (),
+                None if a_file_is_lost || claimed > file => opening.take_bundles(None, false)?,
+                None => (),
+            }
+            opening.repair(lists.get(1));
+        }
+        (None, head) => {
+            opening.rebuild(&parts, head)?;
+            header = head.map_or(header, |head| &head.header);
+        }
+    }
+
+    let Opening {
+        mut notes,
+        settings,
+        entries,
+        mut bundles,
+        ..
+    } = opening;
+    let newer_minor = parts.minor().filter(|&minor| minor > MINOR);
+    if head.is_none() {
+        for bundle in &mut bundles {
+            bundle.dirty = true;
+        }
+    }
+    let needs_save = newer_minor.is_none() && notes.iter().any(|note| note.is_mended_by_a_save());
+    notes.extend(newer_minor.map(|minor| Note::NewerMinor { minor }));
+    let (header, file_half) = (header.clone(), newest.map(|list| list.half));
+    let mut vault = Vault {
+        keys,
+        key,
+        generation: header.generation,
+        file_half,
+        newer_minor,
+        slots: header.slots.clone(),
+        settings,
+        entries,
+        damaged: Vec::new(),
+        bundles,
+        roll_head: None,
+        dirty: needs_save,
+        slot_saves_due: 0,
+        edition: 0,
+    };
+    vault.list_damaged();
+    vault.roll_head = roll_from.map(|index_hash| vault.head_for(&header, &index_hash));
+    Ok(Opened {
+        vault,
+        notes,
+        needs_save,
+    })
+}
+
+impl Note {
+    fn is_mended_by_a_save(&self) -> bool {
+        !matches!(
+            self,
+            Note::ItemDamaged(_) | Note::KeyringUnread | Note::NewerMinor { .. } | Note::Complete
+        )
+    }
+}
+
+/// What was found, its parts told apart.
+struct Parts<'a> {
+    files: [Option<Result<File<'a>, ReadError>>; 2],
+    head: Option<Result<Head, ReadError>>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(found: &'a Found) -> Parts<'a> {
+        Parts {
+            files: Half::BOTH.map(|half| found.file(half).map(read_file)),
+            head: found.head.as_deref().map(read_head),
+        }
+    }
+
+    fn files(&self) -> impl Iterator<Item = &File<'a>> {
+        self.files.iter().flatten().flatten()
+    }
+
+    /// The head, unless it is another vault's.
+    fn head(&self) -> Option<&Head> {
+        let head = self.head.as_ref()?.as_ref().ok()?;
+        (!self.head_of_another_vault()).then_some(head)
+    }
+
+    fn newer(&self) -> Option<u16> {
+        let files = self
+            .files
+            .iter()
+            .flatten()
+            .filter_map(|file| file.as_ref().err());
+        let head = self.head.iter().filter_map(|head| head.as_ref().err());
+        files.chain(head).find_map(|error| match error {
+            ReadError::NewerVersion { major } => Some(*major),
+            _ => None,
+        })
+    }
+
+    /// The newest minor version of anything whole.
+    fn minor(&self) -> Option<u16> {
+        let files = self
+            .files()
+            .filter(|file| file.intact)
+            .map(|file| file.minor);
+        let head = self
+            .head()
+            .filter(|head| head.intact)
+            .map(|head| head.minor);
+        files.chain(head).max()
+    }
+
+    fn two_vaults(&self) -> bool {
+        let mut ids = self.whole_files().map(|file| file.header.vault);
+        matches!((ids.next(), ids.next()), (Some(a), Some(b)) if a != b)
+    }
+
+    fn head_of_another_vault(&self) -> bool {
+        match &self.head {
+            Some(Ok(head)) if head.intact => self
+                .whole_files()
+                .next()
+                .is_some_and(|file| file.header.vault != head.header.vault),
+            _ => false,
+        }
+    }
+
+    fn whole_files(&self) -> impl Iterator<Item = &File<'a>> {
+        self.files().filter(|file| file.intact)
+    }
+
+    fn newest_file(&self) -> Option<&File<'a>> {
+        self.files()
+            .max_by_key(|file| (file.intact, file.header.generation))
+    }
+
+    /// Every header, those that look whole first, and of those the newest first.
+    fn headers(&self) -> Vec<&Header> {
+        let mut headers: Vec<_> = self
+            .files()
+            .map(|file| (file.intact, &file.header))
+            .collect();
+        headers.extend(self.head().map(|head| (head.intact, &head.header)));
+        headers.sort_by_key(|(intact, header)| std::cmp::Reverse((*intact, header.generation)));
+        headers.into_iter().map(|(_, header)| header).collect()
+    }
+
+    /// The vault key, and the header that it is from. The slots of an older header are tried too: the newest may be
+    /// damaged, and then an older way in is better than none.
+    fn unlock(&self, unlock: &Unlock<'_>) -> Result<(VaultKey, &Header), OpenError> {
+        let headers = self.headers();
+        if headers.is_empty() {
+            return Err(OpenError::Damaged);
+        }
+        if let Unlock::VaultKey(key) = unlock {
+            let proven = headers.into_iter().find(|header| {
+                let keys = Keys::derive(key, header.vault);
+                self.head().is_some_and(|head| head.is_authentic(&keys))
+                    || self.files().any(|file| file.open_index(&keys).is_some())
+            });
+            let key = VaultKey::from_slice(key.expose());
+            return key.zip(proven).ok_or(OpenError::Wrong);
+        }
+        let mut tried: Vec<(VaultId, &Slot)> = Vec::new();
+        let mut refused = Refused::NoSuchSlot;
+        for header in headers {
+            for slot in &header.slots {
+                if tried.contains(&(header.vault, slot)) {
+                    continue;
+                }
+                tried.push((header.vault, slot));
+                match slot.open(header.vault, unlock) {
+                    Ok(key) => return Ok((key, header)),
+                    Err(error) => refused = refused.max(error),
+                }
+            }
+        }
+        Err(refused.into())
+    }
+}
+
+/// A file whose list did open.
+struct List<'a> {
+    half: Half,
+    file: &'a File<'a>,
+    index: Index,
+}
+
+impl List<'_> {
+    /// Each row with its bytes in the mirror.
+    fn rows(&self) -> impl Iterator<Item = (&Row, &[u8])> {
+        let mut rest = self.file.mirror;
+        self.index.accounts.iter().map(move |row| {
+            let length = usize::try_from(row.len).unwrap_or(usize::MAX);
+            let item = rest.get(LENGTH..).and_then(|rest| rest.get(..length));
+            let item = item.unwrap_or_default();
+            rest = rest.get(LENGTH + item.len()..).unwrap_or_default();
+            (row, item)
+        })
+    }
+}
+
+/// A sealed account that did open.
+struct Candidate {
+    account: crate::account::Account,
+    sealed: SealedItem,
+    bundle: Option<u32>,
+}
+
+/// Everything that was found in the bundles.
+#[derive(Default)]
+struct Collected {
+    good: HashMap<AccountId, Candidate>,
+    /// In the order of the bundles, each once.
+    order: Vec<AccountId>,
+    /// What did not open.
+    bad: Vec<(SealedItem, u32)>,
+    bundles: Vec<BundleState>,
+    /// Whether every bundle was there and whole.
+    whole: bool,
+}
+
+impl Collected {
+    /// Keeps the newest of each account.
+    fn add(&mut self, sealed: SealedItem, bundle: Option<u32>, keys: &Keys) -> bool {
+        let Some(account) = sealed.open(keys) else {
+            self.bad.extend(bundle.map(|bundle| (sealed, bundle)));
+            return false;
+        };
+        let id = account.id;
+        match self.good.get(&id) {
+            Some(known) if known.account.rev >= account.rev => (),
+            known => {
+                if known.is_none() {
+                    self.order.push(id);
+                }
+                let candidate = Candidate {
+                    account,
+                    sealed,
+                    bundle,
+                };
+                self.good.insert(id, candidate);
+            }
+        }
+        true
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let items = self.good.values();
+        format::items_digest(items.map(|c| (c.account.id, c.account.rev, c.sealed.hash())))
+    }
+}
+
+/// A vault on its way from what was found to what it is.
+struct Opening<'a> {
+    keys: &'a Keys,
+    fetch: &'a mut dyn FnMut(u32, Half) -> Result<Option<Vec<u8>>, FetchFailed>,
+    notes: Vec<Note>,
+    settings: Settings,
+    entries: Vec<Entry>,
+    bundles: Vec<BundleState>,
+}
+
+impl Opening<'_> {
+    /// The files whose list opens, the newest first.
+    fn lists<'f>(&mut self, parts: &'f Parts<'f>) -> Vec<List<'f>> {
+        let mut lists = Vec::new();
+        for (half, file) in Half::BOTH.into_iter().zip(&parts.files) {
+            let Some(file) = file else { continue };
+            let opened = file.as_ref().ok().and_then(|file| {
+                let index = file.open_index(self.keys)?;
+                Some(List { half, file, index })
+            });
+            if !opened.as_ref().is_some_and(|list| list.file.intact) {
+                self.notes.push(Note::FileDamaged(half));
+            }
+            lists.extend(opened);
+        }
+        lists.sort_by_key(|list| std::cmp::Reverse(list.file.header.generation));
+        lists
+    }
+
+    /// The head, if it was made with the key.
+    fn head<'f>(&mut self, parts: &'f Parts<'f>) -> Option<&'f Head> {
+        let head = parts.head().filter(|head| head.is_authentic(self.keys));
+        if head.is_none() {
+            self.notes.push(match parts.head {
+                None => Note::HeadMissing,
+                Some(_) if parts.head_of_another_vault() => Note::HeadOfAnotherVault,
+                Some(_) => Note::HeadDamaged,
+            });
+        }
+        head
+    }
+
+    /// Takes the list of a file, with the accounts of its mirror.
+    fn take_list(&mut self, list: &List<'_>) {
+        self.settings = list.index.settings.clone();
+        let halves = list.index.current_halves().unwrap_or_default();
+        self.bundles = written(halves);
+        for (row, bytes) in list.rows() {
+            let id = AccountId(row.id.0);
+            let sealed = SealedItem::from_bytes(bytes)
+                .filter(|item| item.hash() == row.hash.0 && item.rev() == row.rev);
+            let opened = sealed.and_then(|item| Some((item.open(self.keys)?, item)));
+            let state = match opened.filter(|(account, _)| account.id == id) {
+                Some((account, item)) => State::Open {
+                    account,
+                    sealed: Some(item),
+                },
+                None => State::Damaged {
+                    kept: bytes.to_vec(),
+                },
+            };
+            self.entries.push(Entry {
+                place: Place {
+                    id,
+                    rev: row.rev,
+                    pinned: row.pinned,
+                    groups: row.groups.clone(),
+                    trashed: row.trashed.map(UnixTime::from_secs),
+                },
+                hash: row.hash.0,
+                bundle: Some(row.bundle),
+                state,
+            });
+        }
+    }
+
+    /// Puts what is in the bundles together with the list: of each account the newest, and accounts that the list does
+    /// not have at its end. With `older` the list is known to be older than the head, so that accounts which are
+    /// gone from a complete set of bundles were deleted, and go.
+    fn take_bundles(&mut self, head: Option<&Head>, older: bool) -> Result<(), FetchFailed> {
+        let mut found = self.collect(head, self.bundles.len())?;
+        let complete = head.is_some_and(|head| head.items == found.digest());
+        if older && complete {
+            self.entries
+                .retain(|entry| found.good.contains_key(&entry.place.id));
+        }
+        for entry in &mut self.entries {
+            let Some(candidate) = found.good.remove(&entry.place.id) else {
+                entry.bundle = None;
+                continue;
+            };
+            let damaged = entry.account().is_none();
+            if candidate.account.rev > entry.place.rev {
+                entry.take(candidate);
+            } else if damaged && candidate.sealed.hash() == entry.hash {
+                self.notes.push(Note::ItemRepaired(entry.place.id));
+                entry.take(candidate);
+            } else {
+                entry.bundle = candidate.bundle;
+            }
+        }
+        for id in &found.order {
+            self.entries.extend(found.good.remove(id).map(Entry::from));
+        }
+        self.bundles = found.bundles;
+        let complete = complete || head.is_some_and(|head| head.items == self.digest());
+        if !(older && complete && found.whole) {
+            for bundle in &mut self.bundles {
+                bundle.dirty = true;
+            }
+        }
+        self.notes.push(if complete {
+            Note::Complete
+        } else {
+            Note::Incomplete
+        });
+        Ok(())
+    }
+
+    /// Makes the list from the accounts alone: those in the bundles, and those in what is left of the files.
+    fn rebuild(&mut self, parts: &Parts<'_>, head: Option<&Head>) -> Result<(), OpenError> {
+        let claimed = parts.head().map_or(0, |head| head.halves.len());
+        let mut found = self.collect(head, claimed)?;
+        let is_complete = |found: &Collected| head.is_some_and(|head| head.items == found.digest());
+        if !is_complete(&found) {
+            for item in parts.files().flat_map(|file| item::split(file.mirror)) {
+                found.add(item, None, self.keys);
+            }
+        }
+        let complete = is_complete(&found);
+        // Nothing opened, and nothing proves that there was nothing: that must not look like an empty vault.
+        if found.good.is_empty() && !complete {
+            return Err(OpenError::Damaged);
+        }
+        for id in &found.order {
+            self.entries.extend(found.good.remove(id).map(Entry::from));
+        }
+        for (sealed, bundle) in found.bad {
+            let id = sealed.id();
+            if complete || self.entries.iter().any(|entry| entry.place.id == id) {
+                continue;
+            }
+            self.notes.push(Note::ItemDamaged(id));
+            self.entries.push(Entry::damaged(sealed, bundle));
+        }
+        self.bundles = found.bundles;
+        for bundle in &mut self.bundles {
+            bundle.dirty = !(complete && found.whole);
+        }
+        self.notes.push(Note::ListLost);
+        self.notes.push(if complete {
+            Note::Complete
+        } else {
+            Note::Incomplete
+        });
+        Ok(())
+    }
+
+    /// Looks for accounts that are still damaged: in the older file, then in both halves of their bundle.
+    fn repair(&mut self, older: Option<&List<'_>>) {
+        let mut unread = false;
+        for entry in self
+            .entries
+            .iter_mut()
+            .filter(|entry| entry.account().is_none())
+        {
+            let id = entry.place.id;
+            let mut found = Collected::default();
+            let in_older = older
+                .into_iter()
+                .flat_map(List::rows)
+                .filter(|(row, _)| row.id.0 == id.0);
+            let mut copies: Vec<SealedItem> = in_older
+                .filter_map(|(_, bytes)| SealedItem::from_bytes(bytes))
+                .collect();
+            if let Some(number) = entry.bundle
+                && !copies.iter().any(|item| item.hash() == entry.hash)
+            {
+                for half in Half::BOTH {
+                    match (self.fetch)(number, half) {
+                        Ok(bytes) => copies.extend(
+                            bytes
+                                .and_then(|bytes| bundle::read(&bytes, number, self.keys))
+                                .into_iter()
+                                .flat_map(|bundle| bundle.items)
+                                .filter(|item| item.id() == id),
+                        ),
+                        Err(FetchFailed) => unread = true,
+                    }
+                }
+            }
+            // The very one that the list means, or else the newest that opens.
+            let exact = copies.iter().position(|item| item.hash() == entry.hash);
+            if let Some(at) = exact {
+                found.add(copies.swap_remove(at), entry.bundle, self.keys);
+            }
+            let exact = !found.good.is_empty();
+            if !exact {
+                for item in copies {
+                    found.add(item, entry.bundle, self.keys);
+                }
+            }
+            self.notes.push(match found.good.remove(&id) {
+                None => Note::ItemDamaged(id),
+                Some(candidate) if exact => {
+                    entry.take(candidate);
+                    Note::ItemRepaired(id)
+                }
+                Some(candidate) => {
+                    entry.take_as_change(candidate);
+                    Note::ItemFromOtherVersion(id)
+                }
+            });
+        }
+        if unread {
+            self.notes.push(Note::KeyringUnread);
+        }
+    }
+
+    /// Reads the bundles: as many as the head says, or else `known` and on until there are no more. Of the two halves
+    /// the one that the head says, or else the one that was written last; where that one is missing or damaged,
+    /// whatever is good in both.
+    fn collect(&mut self, head: Option<&Head>, known: usize) -> Result<Collected, FetchFailed> {
+        let mut found = Collected {
+            whole: true,
+            ..Collected::default()
+        };
+        for number in 0..format::MAX_BUNDLES {
+            if head.is_some_and(|head| number >= head.halves.len()) {
+                break;
+            }
+            let at = u32::try_from(number).expect("MAX_BUNDLES fits into 32 bits");
+            let mut read = |half| -> Result<(bool, Option<Bundle>), FetchFailed> {
+                let entry = (self.fetch)(at, half)?;
+                let bundle = entry
+                    .as_ref()
+                    .and_then(|entry| bundle::read(entry, at, self.keys));
+                Ok((entry.is_some(), bundle))
+            };
+            let current = match head {
+                Some(head) => {
+                    let half = head.halves[number];
+                    let (_, bundle) = read(half)?;
+                    let good =
+                        bundle.filter(|b| b.authentic && b.generation <= head.header.generation);
+                    good.map(|bundle| (half, bundle))
+                }
+                None => None,
+            };
+            let (half, items, good) = match current {
+                Some((half, bundle)) => (half, bundle.items, true),
+                None => {
+                    let (is_a, a) = read(Half::A)?;
+                    let (is_b, b) = read(Half::B)?;
+                    if head.is_none() && number >= known && !is_a && !is_b {
+                        break;
+                    }
+                    let written = |bundle: &Option<Bundle>| {
+                        let bundle = bundle.as_ref().filter(|bundle| bundle.authentic);
+                        bundle.map(|bundle| bundle.generation)
+                    };
+                    let last = if written(&b) > written(&a) {
+                        Half::B
+                    } else {
+                        Half::A
+                    };
+                    let one = match last {
+                        Half::A => a.as_ref(),
+                        Half::B => b.as_ref(),
+                    };
+                    // Without a head, the half that was written last is as good as it gets.
+                    let good = head.is_none() && one.is_some_and(|bundle| bundle.authentic);
+                    let items = match one.filter(|_| good) {
+                        Some(bundle) => bundle.items.clone(),
+                        None => [a, b].into_iter().flatten().flat_map(|b| b.items).collect(),
+                    };
+                    (last, items, good)
+                }
+            };
+            let mut all_open = true;
+            for item in items {
+                all_open &= found.add(item, Some(at), self.keys);
+            }
+            if !(good && all_open) {
+                found.whole = false;
+                self.notes.push(Note::BundleDamaged(at));
+            }
+            found.bundles.extend(written(vec![half]));
+        }
+        Ok(found)
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let rows = self.entries.iter();
+        format::items_digest(rows.map(|entry| (entry.place.id, entry.place.rev, entry.hash)))
+    }
+}
+
+impl Entry {
+    /// Takes an account as it was saved.
+    fn take(&mut self, candidate: Candidate) {
+        self.place.rev = candidate.account.rev;
+        self.hash = candidate.sealed.hash();
+        self.bundle = candidate.bundle;
+        self.state = State::Open {
+            account: candidate.account,
+            sealed: Some(candidate.sealed),
+        };
+    }
+
+    /// Takes an account that is not the one the list means: the next save seals it as the newest.
+    fn take_as_change(&mut self, candidate: Candidate) {
+        let mut account = candidate.account;
+        account.rev = account.rev.max(self.place.rev) + 1;
+        self.place.rev = account.rev;
+        self.state = State::Open {
+            account,
+            sealed: None,
+        };
+    }
+
+    fn damaged(sealed: SealedItem, bundle: u32) -> Entry {
+        Entry {
+            place: unlisted(sealed.id(), sealed.rev()),
+            hash: sealed.hash(),
+            bundle: Some(bundle),
+            state: State::Damaged {
+                kept: sealed.bytes().to_vec(),
+            },
+        }
+    }
+}
+
+impl From<Candidate> for Entry {
+    fn from(candidate: Candidate) -> Entry {
+        let account = candidate.account;
+        Entry {
+            place: unlisted(account.id, account.rev),
+            hash: candidate.sealed.hash(),
+            bundle: candidate.bundle,
+            state: State::Open {
+                account,
+                sealed: Some(candidate.sealed),
+            },
+        }
+    }
+}
+
+/// The place of an account that no list names.
+fn unlisted(id: AccountId, rev: u64) -> Place {
+    Place {
+        id,
+        rev,
+        pinned: false,
+        groups: Vec::new(),
+        trashed: None,
+    }
+}
+
+fn written(halves: Vec<Half>) -> Vec<BundleState> {
+    let state = |half| BundleState {
+        current: Some(half),
+        dirty: false,
+    };
+    halves.into_iter().map(state).collect()
+}
