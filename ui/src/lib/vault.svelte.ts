@@ -1,0 +1,193 @@
+// What the window knows: the state of the vault, the codes on show, the settings, which screen is open. All reading and
+// changing goes through here, so that screens stay words and layout.
+import { tick } from "svelte";
+import { asReport, ipc } from "./ipc";
+import type { CodesView, ErrorReport, Preview, Settings, Status } from "./ipc";
+import { wear } from "./appearance";
+import { stepClock } from "./clock";
+import { m } from "./words";
+
+export type Screen =
+  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "recovery" | "unlock" | "trouble" }
+  | { name: "add"; start?: "camera" | "paste" | "manual" }
+  | { name: "recover"; back: "unlock" | "trouble" | "other" }
+  | { name: "television" | "check"; id: string };
+
+export interface Toast { key: number; text: string; undo?: () => void }
+
+/** A toast with something to press stays ten seconds (interface.md), a plain one five. */
+const TOAST_MS = 5_000;
+const UNDO_MS = 10_000;
+
+const defaults: Settings = {
+  grouping: 3, tapToReveal: false, showNext: true, autoLockMinutes: 5, lockOnSleep: true, clearClipboard: true, appearance: "system",
+};
+
+class Room {
+  status = $state.raw<Status | null>(null);
+  codes = $state.raw<CodesView | null>(null);
+  settings = $state.raw<Settings>(defaults);
+  screen = $state.raw<Screen | null>(null);
+  toast = $state.raw<Toast | null>(null);
+  /** Waiting for the operating system's keyring, which may be asking the person something. */
+  waiting = $state(false);
+  /** What another program handed over, for Add to show. */
+  preview = $state.raw<Preview | null>(null);
+  /** Notices that the person closed; they come back at the next start if they still hold. */
+  dismissed = $state.raw<readonly string[]>([]);
+  help = $state(false);
+  /** Where the focus goes when the list of codes comes back. */
+  lastAccount: string | null = null;
+
+  #ready: () => void = () => undefined;
+  /** Settles when there is something to show: a screen, or that the keyring is being waited for. */
+  readonly ready = new Promise<void>((resolve) => (this.#ready = resolve));
+  #clock = stepClock(() => void this.refresh());
+  #toasts = 0;
+  #toastTimer: ReturnType<typeof setTimeout> | null = null;
+
+  /** The first questions, asked at once and together. */
+  async start(): Promise<void> {
+    ipc.onEvent((event) => {
+      if (event === "waiting_for_keyring") {
+        this.waiting = true;
+        this.#ready();
+      }
+      if (event === "locked") void this.ask(() => ipc.status());
+      if (event === "changed") void this.changed();
+      if (event === "preview") void this.takePreview();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState === "visible" && this.status?.state === "open") void this.refresh();
+    });
+    // The codes may be ready already; when they are not, the status says why.
+    const early = ipc.codes().catch(() => null);
+    const settings = this.loadSettings();
+    let refusal = await this.ask(() => ipc.status(), early);
+    if (this.status?.state === "locked" && this.status.lock === "device") refusal = await this.ask(() => ipc.open());
+    if (refusal) this.trouble(refusal);
+    await settings;
+    await this.takePreview();
+  }
+
+  /** Asks for a status, and goes where it leads. Returns the refusal, if there was one. */
+  async ask(question: () => Promise<Status>, early?: Promise<CodesView | null>): Promise<ErrorReport | null> {
+    try {
+      this.status = await question();
+    } catch (rejection) {
+      this.waiting = false;
+      return asReport(rejection);
+    }
+    this.waiting = false;
+    if (this.status.state === "open") {
+      this.#show((await early) ?? (await ipc.codes().catch(() => null)));
+      if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery"].includes(this.screen.name)) this.go({ name: "codes" });
+    } else {
+      // Locked: no code stays in memory.
+      this.#show(null);
+      if (this.status.state === "locked" && this.status.lock === "device" && !this.screen) return null; // opens by itself
+      this.go({ name: this.status.state === "none" ? "welcome" : this.status.state === "locked" ? "unlock" : "trouble" });
+    }
+    return null;
+  }
+
+  /** A refusal that leaves no way on: the Trouble screen says what helps. */
+  trouble(refusal: ErrorReport): void {
+    const known: Status = { state: "trouble", lock: null, keyring: "system", trouble: null, notices: [], accounts: 0, hasRecoveryKey: false, recoverySaved: false };
+    this.status = { ...(this.status ?? known), state: "trouble", trouble: refusal };
+    this.#show(null);
+    this.go({ name: "trouble" });
+  }
+
+  async loadSettings(): Promise<void> {
+    try {
+      this.settings = await ipc.settings();
+      wear(this.settings.appearance);
+    } catch {
+      // Locked or new: the last known colours stay, and the settings are read after opening.
+    }
+  }
+
+  async refresh(): Promise<void> {
+    try {
+      this.#show(await ipc.codes());
+    } catch {
+      await this.ask(() => ipc.status());
+    }
+  }
+
+  /** After a change, here or in another program: list and status anew. */
+  async changed(): Promise<void> {
+    await this.refresh();
+    try {
+      this.status = await ipc.status();
+    } catch {
+      // The list above is what matters; the status is asked again at the next change.
+    }
+  }
+
+  #show(codes: CodesView | null): void {
+    this.codes = codes;
+    this.#clock.arm(codes?.changesAt ?? null);
+  }
+
+  show(codes: CodesView): void {
+    this.#show(codes);
+  }
+
+  go(screen: Screen): void {
+    this.screen = screen;
+    this.#ready();
+  }
+
+  async takePreview(): Promise<void> {
+    const found = await ipc.pendingPreview().catch(() => null);
+    if (!found) return;
+    this.preview = found;
+    if (this.status?.state === "open" || this.status?.state === "none") this.go({ name: "add" });
+  }
+
+  async saveSettings(change: Partial<Settings>): Promise<ErrorReport | null> {
+    const before = this.settings;
+    this.settings = { ...before, ...change };
+    wear(this.settings.appearance);
+    try {
+      await ipc.setSettings(this.settings);
+      return null;
+    } catch (rejection) {
+      this.settings = before;
+      wear(before.appearance);
+      return asReport(rejection);
+    }
+  }
+
+  tell(text: string, undo?: () => void): void {
+    if (this.#toastTimer !== null) clearTimeout(this.#toastTimer);
+    this.toast = { key: ++this.#toasts, text, ...(undo ? { undo } : {}) };
+    this.#toastTimer = setTimeout(() => (this.toast = null), undo ? UNDO_MS : TOAST_MS);
+  }
+
+  quiet(): void {
+    if (this.#toastTimer !== null) clearTimeout(this.#toastTimer);
+    this.toast = null;
+  }
+
+  async lock(): Promise<ErrorReport | null> {
+    this.quiet();
+    return this.ask(() => ipc.lock());
+  }
+}
+
+export const room = new Room();
+
+/** "Netflix, anna@example.com": how an account is called wherever it is named. */
+export function nameOf(account: { issuer: string | null; account: string }): string {
+  return [account.issuer, account.account].filter(Boolean).join(", ") || m.unnamed();
+}
+
+/** After the screen has changed, focus goes to its heading, so that keyboard and screen reader start at the top. */
+export async function focusHeading(root: HTMLElement): Promise<void> {
+  await tick();
+  if (root.contains(document.activeElement)) return;
+  root.querySelector<HTMLElement>("[data-heading]")?.focus({ preventScroll: true });
+}

@@ -1,0 +1,18 @@
+// Starts the window: what stands in the page until now is the quiet skeleton of the first screen.
+import { flushSync, mount } from "svelte";
+import App from "./App.svelte";
+import { ipc } from "./lib/ipc";
+import { room } from "./lib/vault.svelte";
+
+const target = document.getElementById("app");
+if (!target) throw new Error("the page has no place for the window");
+
+void room.start();
+// Mounted once there is something to show: until then the skeleton stands, and nothing jumps.
+void room.ready.then(() => {
+  target.replaceChildren();
+  mount(App, { target });
+  flushSync();
+  // The window is hidden until now, where no frame is ever drawn: so this does not wait for one.
+  void ipc.shown().catch(() => undefined);
+});

@@ -1,0 +1,34 @@
+// How the window is built. Mode "fake" is the test build: the same pages on an IPC kept in memory, with the page policy
+// that the real window has, so that a violation shows in a browser too. The production build never contains the fake.
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { svelteTesting } from "@testing-library/svelte/vite";
+import { defineConfig } from "vitest/config";
+
+/** What tauri.conf.json asks of the real window; kept strict here so that tests see what people get. */
+export const contentSecurityPolicy =
+  "default-src 'self'; connect-src 'self' ipc: http://ipc.localhost; object-src 'none'; base-uri 'none'; form-action 'none'";
+
+export default defineConfig(({ mode }) => ({
+  plugins: [svelte(), ...(mode === "test" ? [svelteTesting()] : [])],
+  define: { __FAKE__: JSON.stringify(mode !== "production") },
+  build: {
+    target: "es2022",
+    assetsInlineLimit: 0, // a data: font or picture would break the page policy
+    modulePreload: { polyfill: false },
+    reportCompressedSize: true,
+    emptyOutDir: true,
+  },
+  server: { host: "127.0.0.1", port: 1420, strictPort: true },
+  preview: {
+    host: "127.0.0.1",
+    port: 4173,
+    strictPort: true,
+    headers: { "Content-Security-Policy": contentSecurityPolicy },
+  },
+  test: {
+    environment: "jsdom",
+    include: ["tests/**/*.test.ts"],
+    setupFiles: ["tests/setup.ts"],
+    restoreMocks: true,
+  },
+}));
