@@ -42,7 +42,6 @@ node_is_new_enough() {
 
 # Tools of our own come first. A cargo in the home directory that is too old gives way to the system's when that one will do.
 find_tools() {
-    [ -d "$TOOLS/bin" ] && PATH=$TOOLS/bin:$PATH
     [ -x "$TOOLS/node/bin/node" ] && PATH=$TOOLS/node/bin:$PATH
     if ! cargo_is_new_enough cargo && [ -x /usr/bin/cargo ] && cargo_is_new_enough /usr/bin/cargo; then
         PATH=/usr/bin:$PATH
