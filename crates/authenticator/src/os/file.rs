@@ -335,3 +335,6 @@ fn from_io(error: &io::Error) -> FileError {
         kind => FileError::Failed(kind),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,8 @@ impl FileKeyring {
         if entry.len() > LONGEST_NAME {
             return Err(KeyringError::TooLong);
         }
-        Ok(self.dir.join(HEXLOWER.encode(entry.as_bytes())))
+        let name = format!("entry-{}", HEXLOWER.encode(entry.as_bytes()));
+        Ok(self.dir.join(name))
     }
 }
 
@@ -347,3 +348,6 @@ impl Drop for Finish {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
