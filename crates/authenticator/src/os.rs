@@ -5,6 +5,16 @@ pub mod file;
 pub mod keyring;
 pub mod screen;
 
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crate::{
+    Authenticator, Error, ErrorCode, Parts,
+    ports::{Keyring, KeyringError},
+};
+
 pub use clock::SystemClock;
 pub use file::{DiskFile, default_data_dir};
 pub use keyring::{FileKeyring, KeyringState, SystemKeyring};
@@ -18,4 +28,37 @@ pub enum KeyringChoice {
     Auto,
     /// Files in the data directory; the operating system's keyring is never asked.
     File,
+}
+
+impl Authenticator {
+    /// The authenticator of this person on this machine.
+    ///
+    /// # Errors
+    /// [`ErrorCode::StorageDenied`] where the system names no place for data and none was given.
+    pub fn on_this_machine(data_dir: Option<&Path>, keyring: KeyringChoice) -> Result<Self, Error> {
+        let dir = match data_dir {
+            Some(dir) => std::path::absolute(dir).map_err(|_| ErrorCode::StorageDenied)?,
+            None => default_data_dir().ok_or(ErrorCode::StorageDenied)?,
+        };
+        // One connection for all calls; made when it is first needed, and again as long as there was none.
+        let connected: Mutex<Option<Arc<dyn Keyring>>> = Mutex::new(None);
+        Ok(Self::new(Parts {
+            clock: Box::new(SystemClock),
+            system_keyring: Box::new(move || match keyring {
+                KeyringChoice::File => Err(KeyringError::Unavailable),
+                KeyringChoice::Auto => {
+                    let mut connected = connected.lock().unwrap_or_else(PoisonError::into_inner);
+                    if let Some(keyring) = connected.as_ref() {
+                        return Ok(Arc::clone(keyring));
+                    }
+                    let keyring: Arc<dyn Keyring> = Arc::new(SystemKeyring::connect()?);
+                    *connected = Some(Arc::clone(&keyring));
+                    Ok(keyring)
+                }
+            }),
+            file_keyring: Arc::new(FileKeyring::new(&dir)),
+            place: dir.to_string_lossy().into_owned(),
+            file: Box::new(DiskFile::new(dir)),
+        }))
+    }
 }

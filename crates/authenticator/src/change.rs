@@ -1,0 +1,277 @@
+//! The open vault in memory, reading from it, and the one way to change it.
+//!
+//! A change is made on a fresh copy that was read from the disk under the file's lock, written in the order
+//! bundles, file, head, and only then put in the place of what is shown. Whatever fails leaves the old state or the
+//! new one on the disk, and what is in memory is read from there again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use couchkey_otp::{Enrolment, UnixTime};
+use couchkey_vault::{
+    FetchFailed, Found, Half, NewSlot, Note, Opened, RecoveryKey, Unlock, Vault, VaultId, format,
+    limits,
+};
+use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
+use zeroize::Zeroizing;
+
+use crate::{
+    Error, ErrorCode,
+    enrol::Pending,
+    ports::{Clock, Keyring, KeyringError, VaultFile},
+    view::{KeyringKind, Notice},
+};
+
+/// What an authenticator is made of.
+pub struct Parts {
+    /// Tells the time.
+    pub clock: Box<dyn Clock>,
+    /// Finds the operating system's keyring; asked again after it was away.
+    pub system_keyring: Box<dyn Fn() -> Result<Arc<dyn Keyring>, KeyringError> + Send + Sync>,
+    /// What serves where the operating system has no keyring. It holds nothing that is not sealed.
+    pub file_keyring: Arc<dyn Keyring>,
+    /// Where the vault's two generations lie.
+    pub file: Box<dyn VaultFile>,
+    /// The name of that place, kept in the keyring so that a lost data directory is noticed.
+    pub place: String,
+}
+
+/// An authenticator: one vault, its keyring and its file. Every use case is a method.
+pub struct Authenticator {
+    pub(crate) parts: Parts,
+    writer: Mutex<()>,
+    open: Mutex<Option<Open>>,
+    pending: Mutex<Pending>,
+    recovery_key: Mutex<Option<RecoveryKey>>,
+}
+
+/// The vault while it is unlocked.
+pub(crate) struct Open {
+    pub(crate) vault: Vault,
+    pub(crate) keyring: Arc<dyn Keyring>,
+    pub(crate) kind: KeyringKind,
+    pub(crate) notices: Vec<Notice>,
+    /// Of the files from which `vault` was read.
+    stamp: u64,
+}
+
+impl Authenticator {
+    /// An authenticator made of these parts. Nothing is read yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            writer: Mutex::new(()),
+            open: Mutex::new(None),
+            pending: Mutex::new(Pending::default()),
+            recovery_key: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn now(&self) -> UnixTime {
+        self.parts.clock.now()
+    }
+
+    /// Before this program was made: no code can be right then.
+    pub(crate) fn clock_wrong(&self) -> bool {
+        self.now() < UnixTime::from_secs(MADE_AFTER)
+    }
+
+    pub(crate) fn pending(&self) -> MutexGuard<'_, Pending> {
+        held(&self.pending)
+    }
+
+    pub(crate) fn recovery_key(&self) -> MutexGuard<'_, Option<RecoveryKey>> {
+        held(&self.recovery_key)
+    }
+
+    pub(crate) fn open_now(&self) -> MutexGuard<'_, Option<Open>> {
+        held(&self.open)
+    }
+
+    /// The account that has the same secret and kind; `None` too while locked.
+    pub(crate) fn find_same(&self, enrolment: &Enrolment) -> Option<String> {
+        self.read(|vault| vault.find_same(enrolment))
+            .ok()
+            .flatten()
+            .map(|id| id.to_string())
+    }
+
+    /// Looks into the open vault, after reading it again if another process changed it.
+    pub(crate) fn read<T>(&self, look: impl FnOnce(&Vault) -> T) -> Result<T, Error> {
+        let mut guard = self.open_now();
+        let open = guard.as_mut().ok_or(ErrorCode::VaultLocked)?;
+        let stamp = self.parts.file.stamp();
+        if stamp != open.stamp {
+            // A copy that cannot be read just now (another process may be at it) is no reason to show nothing.
+            let id = open.vault.id();
+            if let Ok(found) = self.found(|| Ok(None))
+                && let Ok(opened) = self.open_with(
+                    &found,
+                    &Unlock::VaultKey(open.vault.vault_key()),
+                    id,
+                    &open.keyring,
+                )
+                && opened.vault.generation() >= open.vault.generation()
+            {
+                open.vault = opened.vault;
+                open.stamp = stamp;
+            }
+        }
+        Ok(look(&open.vault))
+    }
+
+    /// Makes one change: all of it is kept, or none.
+    pub(crate) fn change<T>(
+        &self,
+        make: impl FnOnce(&mut Vault, UnixTime, &mut OsRandom) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let _one_at_a_time = held(&self.writer);
+        let (id, keyring) = {
+            let guard = self.open_now();
+            let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
+            (open.vault.id(), Arc::clone(&open.keyring))
+        };
+        let _one_process = self.parts.file.lock()?;
+        let found = self.found(|| keyring.get(&format::head_entry(id)))?;
+        let mut working = {
+            let guard = self.open_now();
+            let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
+            let unlock = Unlock::VaultKey(open.vault.vault_key());
+            self.open_with(&found, &unlock, id, &keyring)?.vault
+        };
+        let value = make(&mut working, self.now(), &mut os_random())?;
+        let written = self.write(&mut working, keyring.as_ref());
+        if written.is_err() {
+            // The disk has the old state or the new one; show what it has.
+            let found = self.found(|| keyring.get(&format::head_entry(id)).or(Ok(None)))?;
+            let unlock = Unlock::VaultKey(working.vault_key());
+            working = self.open_with(&found, &unlock, id, &keyring)?.vault;
+        }
+        let mut guard = self.open_now();
+        // Somebody may have locked it meanwhile; then it stays locked.
+        if let Some(open) = guard.as_mut() {
+            open.vault = working;
+            open.stamp = self.parts.file.stamp();
+        }
+        written.map(|()| value)
+    }
+
+    /// Writes a vault in the order of vault.md: bundles, file, head. The file's lock is held.
+    pub(crate) fn write(&self, vault: &mut Vault, keyring: &dyn Keyring) -> Result<(), Error> {
+        let id = vault.id();
+        let save = vault.save(&mut os_random())?;
+        let head = format::head_entry(id);
+        if let Some(behind) = &save.roll_head {
+            keyring.set(&head, behind.as_bytes())?;
+        }
+        for bundle in &save.bundles {
+            keyring.set(&bundle.entry_name(id), bundle.entry.as_bytes())?;
+        }
+        self.parts.file.write(save.file_half, &save.file)?;
+        keyring.set(&head, save.head.as_bytes())?;
+        vault.saved(save);
+        Ok(())
+    }
+
+    /// What both places hold of a vault: the two files, and the head where its keyring is at hand.
+    pub(crate) fn found(
+        &self,
+        head: impl FnOnce() -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError>,
+    ) -> Result<Found, Error> {
+        Ok(Found {
+            file_a: self.parts.file.read(Half::A)?,
+            file_b: self.parts.file.read(Half::B)?,
+            head: head()?.map(|bytes| bytes.to_vec()),
+        })
+    }
+
+    /// Opens what the two places hold now with something that unlocks it.
+    pub(crate) fn open_with(
+        &self,
+        found: &Found,
+        unlock: &Unlock<'_>,
+        id: VaultId,
+        keyring: &Arc<dyn Keyring>,
+    ) -> Result<Opened, Error> {
+        Ok(couchkey_vault::open(found, unlock, |number, half| {
+            keyring
+                .get(&format::bundle_entry(id, number, half))
+                .map(|entry| entry.map(|bytes| bytes.to_vec()))
+                .map_err(|_| FetchFailed)
+        })?)
+    }
+
+    /// Shows a vault that was just opened, and mends on the disk what opening it found.
+    pub(crate) fn keep(
+        &self,
+        opened: Opened,
+        keyring: Arc<dyn Keyring>,
+        kind: KeyringKind,
+        file_missing: bool,
+    ) {
+        let mut notices: Vec<Notice> = opened.notes.iter().filter_map(Notice::of).collect();
+        if file_missing {
+            notices.push(Notice::FileRebuilt);
+        }
+        notices.sort_unstable();
+        notices.dedup();
+        let now = self.now();
+        let spoilt = opened.vault.trash().any(|(place, _)| {
+            place
+                .trashed
+                .is_some_and(|at| at.as_secs() + limits::TRASH_SECONDS <= now.as_secs())
+        });
+        *self.open_now() = Some(Open {
+            stamp: self.parts.file.stamp(),
+            vault: opened.vault,
+            keyring,
+            kind,
+            notices,
+        });
+        if opened.needs_save || spoilt {
+            // A full disk is no reason to keep people from their codes: what cannot be mended now is mended next time.
+            let _ = self.change(|vault, now, _| {
+                vault.purge(now);
+                Ok(())
+            });
+        }
+    }
+
+    /// Puts a slot in, in place of the one that does the same job, as a change of its own.
+    pub(crate) fn put_slot(&self, slot: NewSlot<'_>) -> Result<(), Error> {
+        self.change(|vault, now, rng| Ok(vault.put_slot(slot, now, rng)?))
+    }
+}
+
+impl Notice {
+    /// What a person should know; the rest mends itself.
+    fn of(note: &Note) -> Option<Self> {
+        match note {
+            Note::OlderCopy { .. } | Note::Incomplete => Some(Self::OlderCopy),
+            Note::ListLost => Some(Self::OrderLost),
+            Note::ItemDamaged(_) => Some(Self::ItemsDamaged),
+            Note::ItemRepaired(_) | Note::ItemFromOtherVersion(_) | Note::FileDamaged(_) => {
+                Some(Self::Repaired)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The operating system's generator, read at every use: nothing of it stays in our memory.
+pub(crate) type OsRandom = UnwrapErr<SysRng>;
+
+pub(crate) fn os_random() -> OsRandom {
+    fn is_for_keys(_: &impl CryptoRng) {}
+    let rng = UnwrapErr(SysRng);
+    is_for_keys(&rng);
+    rng
+}
+
+/// 2026-11-01 00:00 UTC.
+const MADE_AFTER: u64 = 1_793_491_200;
+
+/// A panic elsewhere spoils no value here: every write to these is a single assignment.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
