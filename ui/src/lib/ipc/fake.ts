@@ -102,7 +102,7 @@ export function makeFake(host: Window): Ipc {
   };
   const trouble = scenario.startsWith("trouble:") ? (scenario.slice(8) as ErrorCode) : null;
   const status: Status = {
-    state: scenario === "first-run" ? "none" : scenario === "locked" ? "locked" : trouble ? "trouble" : "open",
+    state: scenario === "first-run" ? "none" : scenario === "locked" || scenario === "waiting" ? "locked" : trouble ? "trouble" : "open",
     lock: scenario === "first-run" ? null : scenario === "locked" ? "strong" : keyring === "system" ? "device" : "passphrase",
     keyring,
     trouble: trouble ? report(trouble) : null,

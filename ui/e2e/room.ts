@@ -1,0 +1,36 @@
+// What every test of the window uses: opening it in a scenario, a clock that stands still, and no complaint in the console.
+import { test as base, expect, type Page } from "@playwright/test";
+
+/** 2026-11-23 10:00:08 UTC: eight seconds into a step of thirty. */
+export const NOON = 1_795_428_008;
+
+export const sizes = { phone: { width: 360, height: 600 }, laptop: { width: 1024, height: 768 }, tv: { width: 1920, height: 1080 } } as const;
+export const themes = ["light", "dark", "contrast"] as const;
+
+export const test = base.extend<{ complaints: string[] }>({
+  // Any error, warning or violation of the page policy fails the test in which it happened.
+  complaints: [
+    async ({ page }, use) => {
+      const complaints: string[] = [];
+      page.on("console", (message) => {
+        if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+      });
+      page.on("pageerror", (error) => complaints.push(String(error)));
+      page.on("request", (request) => {
+        if (!request.url().startsWith("http://127.0.0.1:4173/")) complaints.push(`asked for ${request.url()}`);
+      });
+      await use(complaints);
+      expect(complaints, "nothing is refused by the page policy, nothing fails, nothing is fetched from elsewhere").toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+
+export async function openRoom(page: Page, query: string, { at = NOON, still = true, appearance = "" } = {}): Promise<void> {
+  if (still) await page.clock.setFixedTime(at * 1000);
+  if (appearance) await page.addInitScript((wanted) => localStorage.setItem("appearance", wanted), appearance);
+  await page.goto(`/?fake=${query}${appearance ? `&appearance=${appearance}` : ""}`);
+  await page.locator("[data-screen]").first().waitFor();
+}
+
+export { expect };
