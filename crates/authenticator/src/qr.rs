@@ -1,5 +1,6 @@
 //! QR codes: a grey image -> the texts in it; a text -> the modules of a code.
 
+mod grid;
 mod ladder;
 mod picture;
 mod pixels;

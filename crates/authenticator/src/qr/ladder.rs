@@ -1,116 +1,267 @@
-//! The ladder: cheap ways to read a code first, until one reads something.
+//! The ladder: cheap ways to read a code first, until one of them reads something.
 
+use rxing::common::cpp_essentials::ConcentricPattern;
 use rxing::common::{BitMatrix, DetectorRXingResult, GlobalHistogramBinarizer, HybridBinarizer};
-use rxing::qrcode::cpp_port::detector::{FindFinderPatterns, GenerateFinderPatternSets, SampleQR};
-use rxing::{Binarizer, Luma8Source};
+use rxing::qrcode::cpp_port::detector::{
+    FindFinderPatterns, FinderPatternSet, GenerateFinderPatternSets, SampleQR,
+};
+use rxing::{Binarizer, Luma8Source, Point};
 
+use super::grid::{self, Corners, Scene};
 use super::pixels::{Plane, View};
 use super::{Effort, Found, Grey, quiet, symbol};
 
-/// One way to look at the image.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Step {
-    Global,
-    Hybrid,
-    HalfAdaptive,
-    InvertedHybrid,
-    Adaptive,
-    ThirdHybrid,
-    Stretched,
-    HalfInverted,
-    QuircsHalf,
-    Quircs,
-    Blurred,
-    Doubled,
-}
-
-const FRAME: [Step; 5] = [
-    Step::Global,
-    Step::Hybrid,
-    Step::HalfAdaptive,
-    Step::InvertedHybrid,
-    Step::Adaptive,
-];
-const STILL: [Step; 12] = [
-    Step::Global,
-    Step::Hybrid,
-    Step::HalfAdaptive,
-    Step::InvertedHybrid,
-    Step::Adaptive,
-    Step::ThirdHybrid,
-    Step::Stretched,
-    Step::HalfInverted,
-    Step::QuircsHalf,
-    Step::Quircs,
-    Step::Blurred,
-    Step::Doubled,
-];
-
+/// The codes in the image, in reading order.
 pub(super) fn climb(image: &Grey, effort: Effort) -> Vec<Found> {
-    let steps: &[Step] = match effort {
-        Effort::Frame => &FRAME,
-        Effort::Still => &STILL,
-    };
-    let view = View {
+    let whole = View {
         width: image.width(),
         height: image.height(),
         luma: image.luma(),
     };
-    for &step in steps {
-        let found = quiet::catch(|| take(step, view)).unwrap_or_default();
-        if !found.is_empty() {
-            return in_reading_order(found);
+    // A camera's 50 megapixels only cost time; what is too small for the rest gets two quick steps at the end.
+    let factor = (1..)
+        .find(|factor| whole.luma.len() / (factor * factor) <= MOST_PIXELS)
+        .unwrap_or(1);
+    if factor == 1 {
+        return in_reading_order(climb_view(whole, effort));
+    }
+    let smaller = whole.shrunk(factor);
+    let mut found = climb_view(smaller.view(), effort);
+    if found.is_empty() {
+        found = LADDER[..2]
+            .iter()
+            .map(|&step| take(step, whole, effort, &[]))
+            .find(|found| !found.is_empty())
+            .unwrap_or_default();
+    } else {
+        for corner in found
+            .iter_mut()
+            .filter_map(|found| found.corners.as_mut())
+            .flatten()
+        {
+            *corner = (corner.0 * factor as f32, corner.1 * factor as f32);
         }
     }
-    Vec::new()
+    in_reading_order(found)
 }
 
-fn in_reading_order(found: Vec<Found>) -> Vec<Found> {
-    let mut once: Vec<Found> = Vec::new();
-    for code in found {
-        if !once.iter().any(|other| *other.text == *code.text) {
-            once.push(code);
-        }
+/// Slightly more than a 4K screen: small codes on one must be read at full size.
+const MOST_PIXELS: usize = 9_000_000;
+
+/// One way to look at the image.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    size: Size,
+    touch: Touch,
+    reader: Reader,
+    /// Light modules on dark.
+    inverted: bool,
+    /// Also presume a third finder pattern where only two are seen.
+    presuming: bool,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Size {
+    Full,
+    Half,
+    Third,
+    /// Only images under [`MOST_PIXELS_TO_DOUBLE`].
+    Double,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Touch {
+    Nothing,
+    Stretched,
+    Blurred,
+    /// Against the mean of a square that reaches so many pixels.
+    Sharpened(usize),
+}
+
+/// How black is told from white, and by whom.
+#[derive(Clone, Copy)]
+pub(crate) enum Reader {
+    /// rxing: one threshold for the image.
+    Global,
+    /// rxing: a threshold for each block of 8 pixels.
+    Hybrid,
+    /// rxing: the mean of a square that reaches this part of the image's shorter side.
+    Around(usize),
+    /// quircs does all by itself.
+    Quircs,
+}
+
+const fn step(size: Size, touch: Touch, reader: Reader) -> Step {
+    Step {
+        size,
+        touch,
+        reader,
+        inverted: false,
+        presuming: false,
     }
-    let place = |found: &Found| match found.corners {
-        Some(corners) => {
-            let (x, y) = corners
-                .iter()
-                .fold((0.0, 0.0), |(x, y), corner| (x + corner.0, y + corner.1));
-            (y, x)
-        }
-        None => (0.0, 0.0),
+}
+
+const fn inverted(size: Size, touch: Touch, reader: Reader) -> Step {
+    Step {
+        size,
+        touch,
+        reader,
+        inverted: true,
+        presuming: false,
+    }
+}
+
+/// In the order of what they read for what they cost; docs/decisions/0030 says how that was measured.
+const LADDER: [Step; 16] = [
+    step(Size::Full, Touch::Nothing, Reader::Global),
+    step(Size::Full, Touch::Stretched, Reader::Hybrid),
+    step(Size::Half, Touch::Sharpened(4), Reader::Around(16)),
+    inverted(Size::Full, Touch::Nothing, Reader::Hybrid),
+    step(Size::Third, Touch::Sharpened(2), Reader::Hybrid),
+    // A camera's frame stops here.
+    Step {
+        presuming: true,
+        ..step(Size::Full, Touch::Nothing, Reader::Around(16))
+    },
+    step(Size::Third, Touch::Nothing, Reader::Hybrid),
+    step(Size::Half, Touch::Sharpened(8), Reader::Around(80)),
+    step(Size::Third, Touch::Sharpened(8), Reader::Around(80)),
+    inverted(Size::Full, Touch::Nothing, Reader::Global),
+    Step {
+        presuming: true,
+        ..inverted(Size::Half, Touch::Stretched, Reader::Hybrid)
+    },
+    step(Size::Half, Touch::Nothing, Reader::Quircs),
+    step(Size::Full, Touch::Nothing, Reader::Quircs),
+    step(Size::Third, Touch::Sharpened(4), Reader::Hybrid),
+    step(Size::Full, Touch::Blurred, Reader::Hybrid),
+    step(Size::Double, Touch::Nothing, Reader::Hybrid),
+];
+/// How many steps a camera's frame gets.
+const FRAME_STEPS: usize = 5;
+const MOST_PIXELS_TO_DOUBLE: usize = 2_100_000;
+/// How many sets of finder patterns one step tries; chance makes hundreds in a picture of noise.
+const MOST_SETS: usize = 150;
+/// How many of them get a grid of their own.
+const MOST_GRIDS: usize = 12;
+/// With more finder patterns than this, two of them do not make a code with a third that is out of sight.
+const MOST_LONE_PATTERNS: usize = 4;
+
+fn climb_view(view: View<'_>, effort: Effort) -> Vec<Found> {
+    let steps = match effort {
+        Effort::Frame => &LADDER[..FRAME_STEPS],
+        Effort::Still => &LADDER[..],
     };
-    once.sort_by(|one, other| {
-        place(one)
-            .partial_cmp(&place(other))
-            .unwrap_or(std::cmp::Ordering::Equal)
-    });
-    once
+    let mut found: Vec<Found> = Vec::new();
+    for &step in steps {
+        let taken: Vec<Corners> = found.iter().filter_map(|found| found.corners).collect();
+        let more = take(step, view, effort, &taken);
+        if more.is_empty() {
+            continue;
+        }
+        found.extend(more);
+        // A page may hold more codes, darker or smaller. Looking on costs as much as a picture without any, so it is
+        // done only if there are finder patterns left that look like a code's.
+        if effort == Effort::Frame || !more_to_find(view, &found) {
+            break;
+        }
+    }
+    found
 }
 
-fn take(step: Step, view: View<'_>) -> Vec<Found> {
-    match step {
-        Step::Global => rxing(&global(view), 1.0),
-        Step::Hybrid => rxing(&hybrid(view), 1.0),
-        Step::HalfAdaptive => {
-            let half = view.shrunk(2);
-            rxing(&adaptive(half.view()), 2.0)
+fn more_to_find(view: View<'_>, found: &[Found]) -> bool {
+    let taken: Vec<Corners> = found.iter().filter_map(|found| found.corners).collect();
+    let evidence = || {
+        let stretched = view.stretched();
+        let mut matrix = hybrid(stretched.view())?;
+        for inverted in [false, true] {
+            if inverted {
+                matrix.flip_self();
+            }
+            let scene = Scene {
+                matrix: &matrix,
+                view,
+                scale: 1.0,
+                inverted,
+            };
+            let mut patterns = patterns_outside(scene, &taken);
+            let sets = GenerateFinderPatternSets(&mut patterns);
+            if sets
+                .iter()
+                .take(MOST_GRIDS)
+                .any(|set| grid::plausible(scene, set))
+            {
+                return Some(());
+            }
         }
-        Step::InvertedHybrid => rxing(&flipped(hybrid(view)), 1.0),
-        Step::Adaptive => rxing(&adaptive(view), 1.0),
-        Step::ThirdHybrid => rxing(&hybrid(view.shrunk(3).view()), 3.0),
-        Step::Stretched => rxing(&hybrid(view.stretched().view()), 1.0),
-        Step::HalfInverted => rxing(&flipped(hybrid(view.shrunk(2).view())), 2.0),
-        Step::QuircsHalf => quircs(view.shrunk(2).view(), 2.0),
-        Step::Quircs => quircs(view, 1.0),
-        Step::Blurred => rxing(&hybrid(view.blurred(1).view()), 1.0),
-        Step::Doubled if view.luma.len() < 2_100_000 => {
-            let doubled: Plane = view.doubled();
-            rxing(&hybrid(doubled.view()), 0.5)
+        None
+    };
+    quiet::catch(evidence).flatten().is_some()
+}
+
+fn take(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Found> {
+    let mut found = quiet::catch(|| read(step, view, effort, taken)).unwrap_or_default();
+    found.retain(|found| {
+        found
+            .corners
+            .is_none_or(|corners| !taken.iter().any(|taken| holds(taken, centre(&corners))))
+    });
+    found
+}
+
+fn read(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Found> {
+    let sized: Plane;
+    let (small, scale) = match step.size {
+        Size::Full => (view, 1.0),
+        Size::Half => {
+            sized = view.shrunk(2);
+            (sized.view(), 2.0)
         }
-        Step::Doubled => Vec::new(),
+        Size::Third => {
+            sized = view.shrunk(3);
+            (sized.view(), 3.0)
+        }
+        Size::Double if view.luma.len() > MOST_PIXELS_TO_DOUBLE => return Vec::new(),
+        Size::Double => {
+            sized = view.doubled();
+            (sized.view(), 0.5)
+        }
+    };
+    let touched: Plane;
+    let small = match step.touch {
+        Touch::Nothing => small,
+        Touch::Stretched => {
+            touched = small.stretched();
+            touched.view()
+        }
+        Touch::Blurred => {
+            touched = small.blurred(1);
+            touched.view()
+        }
+        Touch::Sharpened(reach) => {
+            touched = small.sharpened(reach);
+            touched.view()
+        }
+    };
+    let matrix = match step.reader {
+        Reader::Global => global(small),
+        Reader::Hybrid => hybrid(small),
+        Reader::Around(part) => around(small, part),
+        Reader::Quircs => return quircs(small, scale as f32),
+    };
+    let Some(mut matrix) = matrix else {
+        return Vec::new();
+    };
+    if step.inverted {
+        matrix.flip_self();
     }
+    let scene = Scene {
+        matrix: &matrix,
+        view,
+        scale,
+        inverted: step.inverted,
+    };
+    rxing(scene, effort, step.presuming, taken)
 }
 
 fn global(view: View<'_>) -> Option<BitMatrix> {
@@ -131,8 +282,8 @@ fn hybrid(view: View<'_>) -> Option<BitMatrix> {
         .cloned()
 }
 
-fn adaptive(view: View<'_>) -> Option<BitMatrix> {
-    let dark = view.darker_than_around((view.width.min(view.height) / 16).max(1));
+fn around(view: View<'_>, part: usize) -> Option<BitMatrix> {
+    let dark = view.darker_than_around((view.width.min(view.height) / part).max(1));
     let mut matrix = BitMatrix::new(view.width as u32, view.height as u32).ok()?;
     for (y, row) in dark.chunks_exact(view.width).enumerate() {
         for (x, _) in row.iter().enumerate().filter(|(_, dark)| **dark) {
@@ -142,34 +293,56 @@ fn adaptive(view: View<'_>) -> Option<BitMatrix> {
     Some(matrix)
 }
 
-fn flipped(matrix: Option<BitMatrix>) -> Option<BitMatrix> {
-    matrix.map(|mut matrix| {
-        matrix.flip_self();
-        matrix
-    })
-}
-
-fn rxing(matrix: &Option<BitMatrix>, _scale: f32) -> Vec<Found> {
-    let Some(matrix) = matrix else {
-        return Vec::new();
-    };
-    let mut patterns = FindFinderPatterns(matrix, true, 0);
-    let mut used = Vec::new();
-    let mut found = Vec::new();
-    for set in GenerateFinderPatternSets(&mut patterns) {
-        if [set.bl, set.tl, set.tr]
-            .iter()
-            .any(|pattern| used.contains(pattern))
-        {
+/// The codes outside `taken` that rxing reads, and those of which only a grid of their own can be read.
+fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -> Vec<Found> {
+    let mut patterns = patterns_outside(scene, taken);
+    let sets = GenerateFinderPatternSets(&mut patterns);
+    let mut found: Vec<Found> = Vec::new();
+    let mut used: Vec<ConcentricPattern> = Vec::new();
+    for set in sets.iter().take(MOST_SETS) {
+        if is_used(set, &used) {
             continue;
         }
-        let Ok(sample) = SampleQR(matrix, &set) else {
+        let Ok(sample) = SampleQR(scene.matrix, set) else {
             continue;
         };
         if let Some(text) = symbol::text(sample.getBits()) {
             used.extend([set.bl, set.tl, set.tr]);
-            let corners = [set.tl, set.tr, set.tr + set.bl - set.tl, set.bl]
-                .map(|pattern| (pattern.p.x, pattern.p.y));
+            let corners = corners_of(set, sample.getBits().width(), scene.scale as f32);
+            found.push(Found {
+                text,
+                corners: Some(corners),
+            });
+        }
+    }
+    if effort == Effort::Frame && !found.is_empty() {
+        return found;
+    }
+    let mut tried = 0;
+    for set in &sets {
+        let inside = |pattern: &ConcentricPattern| {
+            found
+                .iter()
+                .filter_map(|found| found.corners)
+                .any(|corners| holds(&corners, scene.place(pattern)))
+        };
+        if tried == MOST_GRIDS || is_used(set, &used) || [set.bl, set.tl, set.tr].iter().any(inside)
+        {
+            continue;
+        }
+        tried += 1;
+        if let Some((text, corners)) = grid::read(scene, set, None) {
+            used.extend([set.bl, set.tl, set.tr]);
+            found.push(Found {
+                text,
+                corners: Some(corners),
+            });
+        }
+    }
+    if presuming && found.is_empty() && patterns.len() <= MOST_LONE_PATTERNS {
+        let read =
+            |(set, unseen): &(FinderPatternSet, usize)| grid::read(scene, set, Some(*unseen));
+        if let Some((text, corners)) = completed(&patterns).iter().find_map(read) {
             found.push(Found {
                 text,
                 corners: Some(corners),
@@ -177,6 +350,87 @@ fn rxing(matrix: &Option<BitMatrix>, _scale: f32) -> Vec<Found> {
         }
     }
     found
+}
+
+fn is_used(set: &FinderPatternSet, used: &[ConcentricPattern]) -> bool {
+    [set.bl, set.tl, set.tr]
+        .iter()
+        .any(|pattern| used.contains(pattern))
+}
+
+fn patterns_outside(scene: Scene<'_>, taken: &[Corners]) -> Vec<ConcentricPattern> {
+    let mut patterns = FindFinderPatterns(scene.matrix, true, 0);
+    patterns.retain(|pattern| !taken.iter().any(|taken| holds(taken, scene.place(pattern))));
+    patterns
+}
+
+/// Sets of which one pattern is only presumed: where it must be if the other two belong to one code that is seen from
+/// the front. With it, which one that is, as in [`grid::read`].
+fn completed(patterns: &[ConcentricPattern]) -> Vec<(FinderPatternSet, usize)> {
+    let mut sets = Vec::new();
+    for (at, one) in patterns.iter().enumerate() {
+        for other in &patterns[at + 1..] {
+            if one.size * 2 > other.size * 3 || other.size * 2 > one.size * 3 {
+                continue;
+            }
+            for (a, b) in [(*one, *other), (*other, *one)] {
+                let across = b.p - a.p;
+                let turned = Point {
+                    x: -across.y,
+                    y: across.x,
+                };
+                let at = |p: Point| ConcentricPattern {
+                    p,
+                    size: (a.size + b.size) / 2,
+                };
+                sets.push((
+                    FinderPatternSet {
+                        tl: a,
+                        tr: b,
+                        bl: at(a.p + turned),
+                    },
+                    3,
+                ));
+                sets.push((
+                    FinderPatternSet {
+                        bl: a,
+                        tl: b,
+                        tr: at(b.p + turned),
+                    },
+                    1,
+                ));
+                sets.push((
+                    FinderPatternSet {
+                        tr: a,
+                        bl: b,
+                        tl: at((a.p + b.p + turned) / 2.0),
+                    },
+                    0,
+                ));
+            }
+        }
+    }
+    sets
+}
+
+/// The corners of a code that is seen from the front.
+fn corners_of(set: &FinderPatternSet, side: u32, scale: f32) -> Corners {
+    let between = side as f32 - 7.0;
+    let (across, down) = (
+        (set.tr.p - set.tl.p) / between,
+        (set.bl.p - set.tl.p) / between,
+    );
+    let corner = |x: f32, y: f32| {
+        let point = set.tl.p + across * (x - 3.5) + down * (y - 3.5);
+        (point.x * scale, point.y * scale)
+    };
+    let side = side as f32;
+    [
+        corner(0.0, 0.0),
+        corner(side, 0.0),
+        corner(side, side),
+        corner(0.0, side),
+    ]
 }
 
 fn quircs(view: View<'_>, scale: f32) -> Vec<Found> {
@@ -201,4 +455,59 @@ fn quircs(view: View<'_>, scale: f32) -> Vec<Found> {
         }
     }
     found
+}
+
+impl Scene<'_> {
+    /// Where a finder pattern is in the view.
+    fn place(&self, pattern: &ConcentricPattern) -> (f32, f32) {
+        (
+            pattern.p.x * self.scale as f32,
+            pattern.p.y * self.scale as f32,
+        )
+    }
+}
+
+fn centre(corners: &Corners) -> (f32, f32) {
+    let (x, y) = corners
+        .iter()
+        .fold((0.0, 0.0), |(x, y), corner| (x + corner.0, y + corner.1));
+    (x / 4.0, y / 4.0)
+}
+
+/// Whether a place lies between four corners: on the same side of all edges.
+fn holds(corners: &Corners, (x, y): (f32, f32)) -> bool {
+    let side = |at: usize| {
+        let ((ax, ay), (bx, by)) = (corners[at], corners[(at + 1) % 4]);
+        (bx - ax) * (y - ay) - (by - ay) * (x - ax)
+    };
+    (0..4).all(|at| side(at) >= 0.0) || (0..4).all(|at| side(at) <= 0.0)
+}
+
+/// Each text once, row by row: codes whose heights overlap by half stand in one row.
+fn in_reading_order(found: Vec<Found>) -> Vec<Found> {
+    let mut left: Vec<Found> = Vec::new();
+    for code in found {
+        if !left.iter().any(|other| *other.text == *code.text) {
+            left.push(code);
+        }
+    }
+    let place = |found: &Found| found.corners.map_or((0.0, 0.0), |corners| centre(&corners));
+    let height = |found: &Found| {
+        let ys = || found.corners.into_iter().flatten().map(|corner| corner.1);
+        ys().fold(f32::MIN, f32::max) - ys().fold(f32::MAX, f32::min)
+    };
+    left.sort_by(|one, other| place(one).1.total_cmp(&place(other).1));
+    let mut ordered = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let reach = place(&left[0]).1 + height(&left[0]) / 2.0;
+        let end = left
+            .iter()
+            .position(|found| place(found).1 > reach)
+            .unwrap_or(left.len())
+            .max(1);
+        let mut row: Vec<Found> = left.drain(..end).collect();
+        row.sort_by(|one, other| place(one).0.total_cmp(&place(other).0));
+        ordered.extend(row);
+    }
+    ordered
 }

@@ -99,6 +99,20 @@ impl View<'_> {
         Plane::new(self.width, self.height, luma)
     }
 
+    /// Differences from the mean of the square that reaches `radius` pixels from each pixel, twice as strong.
+    pub(super) fn sharpened(self, radius: usize) -> Plane {
+        let sums = Sums::of(self);
+        let mut luma = Vec::with_capacity(self.luma.len());
+        for y in 0..self.height {
+            for x in 0..self.width {
+                let (sum, area) = sums.around(x, y, radius);
+                let value = i32::from(self.luma[y * self.width + x]);
+                luma.push((3 * value - 2 * (sum / area) as i32).clamp(0, 255) as u8);
+            }
+        }
+        Plane::new(self.width, self.height, luma)
+    }
+
     /// The darkest hundredth becomes black, the lightest white, linearly between.
     pub(super) fn stretched(self) -> Plane {
         let mut histogram = [0usize; 256];
