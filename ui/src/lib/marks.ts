@@ -34,12 +34,15 @@ const also: Record<string, string> = {
 
 const bySlug = new Map(drawn.map((icon) => [icon.slug, icon.path]));
 
-/** "Paramount+" and "paramountplus" are one; "Netflix 2" and "netflix.com" are Netflix too. */
+/**
+ * "Paramount+" and "paramountplus" are one; "Netflix 2" and "netflix.com" are Netflix too. No looser than that: a mark
+ * vouches for a name, and "Signal Insurance" or "Max Miller Ltd" must not borrow one.
+ */
 export function brandPath(issuer: string | null): string | null {
   if (!issuer) return null;
   const slug = (text: string) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/\+/g, "plus").replace(/[^a-z0-9]/g, "");
-  const words = issuer.trim().split(/\s+/);
-  const tries = [slug(issuer), slug(issuer.replace(/\.(com|net|org|io|tv|de|uk|fr)\b.*$/i, "")), slug(words.slice(0, -1).join(" ")), slug(words[0] ?? "")];
+  const plain = issuer.replace(/\.(com|net|org|io|tv|de|uk|fr)$/i, "").replace(/\s+(\d+|account|login|family|kids|premium|basic|\(.*\))$/i, "");
+  const tries = [slug(issuer), slug(plain)];
   for (const name of tries) {
     const path = name && (bySlug.get(name) ?? bySlug.get(also[name] ?? ""));
     if (path) return path;
