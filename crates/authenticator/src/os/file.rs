@@ -307,7 +307,12 @@ fn sync_dir(_dir: &Path) -> io::Result<()> {
 #[cfg(unix)]
 fn identity(meta: &Metadata) -> impl Hash + use<> {
     use std::os::unix::fs::MetadataExt;
-    let changed = (meta.mtime(), meta.mtime_nsec(), meta.ctime(), meta.ctime_nsec());
+    let changed = (
+        meta.mtime(),
+        meta.mtime_nsec(),
+        meta.ctime(),
+        meta.ctime_nsec(),
+    );
     (meta.dev(), meta.ino(), meta.len(), changed)
 }
 

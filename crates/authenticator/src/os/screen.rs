@@ -84,9 +84,9 @@ pub fn capture() -> Result<Vec<Grey>, ScreenError> {
     Err(ScreenError::Unsupported)
 }
 
-/// Rec. 709 luma of 8-bit colours, with the weights that the crate `image` uses: every way in sees the same grey.
+/// Rec. 709 luma of 8-bit colours, as the crate `image` makes it for pictures that come in by other ways.
 #[cfg(not(any(target_os = "android", target_os = "ios")))]
 fn luma(red: u32, green: u32, blue: u32) -> u8 {
     // At most 255, as the weights add up to 10,000.
-    ((2_126 * red + 7_152 * green + 722 * blue) / 10_000) as u8
+    ((2_126 * red + 7_152 * green + 722 * blue + 5_000) / 10_000) as u8
 }

@@ -75,7 +75,11 @@ fn only_the_owner_may_enter_the_folder_and_read_the_files() {
     disk.write(Half::A, b"x").unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(disk.dir()), 0o700, "the folder");
-    assert_eq!(mode(disk.dir().parent().unwrap()), 0o700, "its parent, made with it");
+    assert_eq!(
+        mode(disk.dir().parent().unwrap()),
+        0o700,
+        "its parent, made with it"
+    );
     assert_eq!(mode(&disk.path(Half::A)), 0o600, "the vault");
     assert_eq!(mode(&disk.dir().join(LOCK_NAME)), 0o600, "the lock");
 }

@@ -11,7 +11,10 @@ use crate::ports::KeyringError;
 
 #[cfg(any(target_os = "macos", target_os = "ios"))]
 use apple as system;
-#[cfg(all(unix, not(any(target_os = "macos", target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
 use secret_service as system;
 #[cfg(any(windows, target_os = "android"))]
 use simple as system;
@@ -95,7 +98,10 @@ fn explain_common(error: &Error) -> Option<Failure> {
 }
 
 /// Linux and the BSDs: GNOME Keyring, KDE Wallet, KeePassXC … by way of D-Bus.
-#[cfg(all(unix, not(any(target_os = "macos", target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
 mod secret_service {
     use std::env;
     use std::sync::Arc;

@@ -191,7 +191,11 @@ fn an_ordinary_failure_is_told_and_not_repeated() {
         1,
         "nobody is asked twice"
     );
-    assert_eq!(stage.opens.load(Ordering::SeqCst), 1, "the connection is good");
+    assert_eq!(
+        stage.opens.load(Ordering::SeqCst),
+        1,
+        "the connection is good"
+    );
 }
 
 #[test]
@@ -205,8 +209,7 @@ fn a_panic_in_the_systems_library_is_a_failure_and_the_next_call_works() {
 #[test]
 fn a_keyring_that_cannot_be_opened_says_why() {
     let connect = |error: KeyringError| {
-        SystemKeyring::connect_with(PATIENCE, fresh(), move || Err(error.into()))
-            .map(drop)
+        SystemKeyring::connect_with(PATIENCE, fresh(), move || Err(error.into())).map(drop)
     };
     for error in [KeyringError::Unavailable, KeyringError::Locked] {
         assert_eq!(connect(error), Err(error), "as the store said it");
@@ -278,9 +281,20 @@ fn the_file_keyring_gives_back_what_it_was_given() {
 fn no_entry_name_leads_out_of_the_file_keyring() {
     let home = TempDir::new().unwrap();
     let keyring = FileKeyring::new(home.path());
-    let names = ["../outside", "/etc/passwd", "..", ".", "", "con", "a\0b", "ä"];
+    let names = [
+        "../outside",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "con",
+        "a\0b",
+        "ä",
+    ];
     for name in names {
-        keyring.set(name, name.len().to_string().as_bytes()).unwrap();
+        keyring
+            .set(name, name.len().to_string().as_bytes())
+            .unwrap();
     }
     for name in names {
         assert_eq!(
@@ -332,6 +346,9 @@ fn only_the_owner_may_read_the_file_keyring_and_no_link_is_followed() {
         Err(KeyringError::Failed),
         "a link is an error and not an entry, nor an absent one"
     );
-    assert!(keyring.set("b", b"ours").is_err(), "nor is it written through");
+    assert!(
+        keyring.set("b", b"ours").is_err(),
+        "nor is it written through"
+    );
     assert_eq!(std::fs::read(&elsewhere).unwrap(), b"theirs", "untouched");
 }

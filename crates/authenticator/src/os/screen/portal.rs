@@ -113,7 +113,11 @@ mod tests {
             ("https://tv.example/a.png", None),
             ("", None),
         ] {
-            assert_eq!(path_of(uri).as_deref(), path.map(Path::new), "RFC 8089: {uri}");
+            assert_eq!(
+                path_of(uri).as_deref(),
+                path.map(Path::new),
+                "RFC 8089: {uri}"
+            );
         }
     }
 }
