@@ -397,6 +397,75 @@ pub fn open(
     })
 }
 
+impl Vault {
+    /// Reads every bundle and compares it with the list, as `doctor` does: an opening reads none of them. A bundle
+    /// that is missing or not as it should be is written again by the next save, and a damaged account that is whole in
+    /// its bundle is whole again.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchFailed`] as soon as the keyring cannot be read; nothing is changed then.
+    pub fn check_bundles(
+        &mut self,
+        mut fetch: impl FnMut(u32, Half) -> Result<Option<Vec<u8>>, FetchFailed>,
+    ) -> Result<Vec<Note>, FetchFailed> {
+        let mut found = Vec::new();
+        for (number, state) in (0u32..).zip(&self.bundles) {
+            if let (Some(half), false) = (state.current, state.dirty) {
+                let entry = fetch(number, half)?;
+                let bundle = entry.and_then(|entry| bundle::read(&entry, number, &self.keys));
+                let bundle = bundle.filter(|b| b.authentic && b.generation <= self.generation);
+                found.push((number, bundle.map(|bundle| bundle.items)));
+            }
+        }
+        let mut notes = Vec::new();
+        for (number, items) in found {
+            let mut items = items.unwrap_or_default();
+            let inside = self
+                .entries
+                .iter_mut()
+                .filter(|entry| entry.bundle == Some(number));
+            let mut whole = true;
+            for entry in inside {
+                let id = entry.place.id;
+                let exact = items.iter().position(|item| item.hash() == entry.hash);
+                let item = exact.map(|at| items.swap_remove(at));
+                if entry.account().is_some() {
+                    whole &= item.is_some();
+                    continue;
+                }
+                match item.and_then(|item| Some((item.open(&self.keys)?, item))) {
+                    Some((account, sealed)) => {
+                        let bundle = Some(number);
+                        entry.take(Candidate {
+                            account,
+                            sealed,
+                            bundle,
+                        });
+                        notes.push(Note::ItemRepaired(id));
+                    }
+                    // What is left of it may be there in its stead.
+                    None => items.retain(|item| item.id() != id),
+                }
+            }
+            if !(whole && items.is_empty()) {
+                notes.push(Note::BundleDamaged(number));
+                if let Some(state) = usize::try_from(number)
+                    .ok()
+                    .and_then(|n| self.bundles.get_mut(n))
+                {
+                    state.dirty = true;
+                }
+            }
+        }
+        if !notes.is_empty() {
+            self.list_damaged();
+            self.changed();
+        }
+        Ok(notes)
+    }
+}
+
 impl Note {
     fn is_mended_by_a_save(&self) -> bool {
         !matches!(
@@ -629,12 +698,12 @@ impl Opening<'_> {
     /// The head, if it was made with the key.
     fn head<'f>(&mut self, parts: &'f Parts<'f>) -> Option<&'f Head> {
         let head = parts.head().filter(|head| head.is_authentic(self.keys));
-        if head.is_none() {
-            self.notes.push(match parts.head {
-                None => Note::HeadMissing,
-                Some(_) if parts.head_of_another_vault() => Note::HeadOfAnotherVault,
-                Some(_) => Note::HeadDamaged,
-            });
+        match parts.head {
+            None => self.notes.push(Note::HeadMissing),
+            Some(_) if parts.head_of_another_vault() => self.notes.push(Note::HeadOfAnotherVault),
+            // With only its checksum damaged it is as good as before, and still written again.
+            Some(_) if head.is_some_and(|head| head.intact) => (),
+            Some(_) => self.notes.push(Note::HeadDamaged),
         }
         head
     }

@@ -560,10 +560,13 @@ mod tests {
             key: &device(1),
             cost: COST,
         });
-        let unlock = |passphrase, key| opens(&slot, &Unlock::Strong { passphrase, key });
-        assert!(unlock("sofa", &device(1)), "both");
-        assert!(!unlock("sofa", &device(2)), "not the device's key");
-        assert!(!unlock("chair", &device(1)), "not the passphrase");
+        let unlock = |passphrase, n| {
+            let key = &device(n);
+            opens(&slot, &Unlock::Strong { passphrase, key })
+        };
+        assert!(unlock("sofa", 1), "both");
+        assert!(!unlock("sofa", 2), "not the device's key");
+        assert!(!unlock("chair", 1), "not the passphrase");
         assert!(!opens(&slot, &Unlock::Passphrase("sofa")), "not one alone");
         assert!(!opens(&slot, &Unlock::Device(&device(1))), "not one alone");
     }

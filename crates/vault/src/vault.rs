@@ -844,7 +844,7 @@ impl Vault {
         self.changed();
     }
 
-    fn changed(&mut self) {
+    pub(crate) fn changed(&mut self) {
         self.dirty = true;
         self.edition += 1;
     }

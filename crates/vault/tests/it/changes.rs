@@ -1,0 +1,509 @@
+//! What can be done to an open vault, and what is refused.
+
+use couchkey_otp::{Counter, Digits, Enrolment, Kind, Period, Secret, UnixTime};
+use couchkey_vault::{
+    AccountId, Appearance, Argon2Cost, ChangeError, DeviceKey, Edit, NewSlot, RecoveryKey,
+    Settings, SlotError, SlotKind, Vault, limits,
+};
+
+use crate::store::*;
+
+fn vault(count: u32) -> Vault {
+    saved_vault(count).1
+}
+
+fn ids(vault: &Vault) -> Vec<AccountId> {
+    vault.accounts().map(|(place, _)| place.id).collect()
+}
+
+fn totp(secret: &[u8], issuer: Option<&str>, account: &str) -> Enrolment {
+    let Ok(secret) = Secret::from_bytes(secret) else {
+        panic!("1 to 512 bytes")
+    };
+    Enrolment {
+        kind: Kind::Totp {
+            period: Period::THIRTY,
+        },
+        secret,
+        algorithm: couchkey_otp::Algorithm::Sha1,
+        digits: Digits::SIX,
+        issuer: issuer.map(Into::into),
+        account: account.into(),
+        label_issuer: None,
+    }
+}
+
+#[test]
+fn an_added_account_is_the_last_of_the_list() {
+    let mut vault = vault(3);
+    let id = vault.add(enrolment(9), NOW, &mut rng(1)).expect("room");
+    assert_eq!(ids(&vault).last(), Some(&id), "at the end");
+    assert!(vault.needs_save(), "it is only in memory");
+}
+
+#[test]
+fn names_of_an_enrolment_that_are_too_long_are_cut_at_a_character() {
+    let mut vault = vault(0);
+    let long = "ü".repeat(300);
+    let id = vault
+        .add(totp(&[1; 20], Some(&long), &long), NOW, &mut rng(1))
+        .expect("an account is not lost over its name");
+    let account = vault.account(id).expect("just added");
+    assert_eq!(account.account, "ü".repeat(128), "256 bytes");
+    assert_eq!(
+        account.issuer.as_deref(),
+        Some("ü".repeat(128).as_str()),
+        "256 bytes"
+    );
+}
+
+#[test]
+fn a_full_vault_takes_no_more() {
+    let mut vault = vault(0);
+    let mut rng = rng(1);
+    for _ in 0..limits::ACCOUNTS {
+        vault
+            .add(totp(b"s", None, "a"), NOW, &mut rng)
+            .expect("room");
+    }
+    let max = limits::ACCOUNTS;
+    assert_eq!(
+        vault.add(totp(b"s", None, "a"), NOW, &mut rng),
+        Err(ChangeError::TooManyAccounts { max }),
+        "ten thousand are enough"
+    );
+    // And a full one is saved and opened.
+    let mut store = Store::default();
+    store.save(&mut vault, &mut rng);
+    assert_eq!(
+        store.opened().vault.accounts().count(),
+        max,
+        "from the file"
+    );
+    let opened = store.without_files().opened();
+    assert_eq!(opened.vault.accounts().count(), max, "from the keyring");
+}
+
+#[test]
+fn the_same_secret_and_kind_is_the_same_account() {
+    let mut vault = vault(3);
+    for n in 0..3 {
+        assert_eq!(
+            vault.find_same(&enrolment(n)),
+            Some(ids(&vault)[n as usize]),
+            "{n}"
+        );
+    }
+    assert_eq!(vault.find_same(&enrolment(9)), None, "another secret");
+    let mut renamed = enrolment(0);
+    renamed.issuer = None;
+    renamed.account = "somebody else".into();
+    assert!(vault.find_same(&renamed).is_some(), "names do not matter");
+    let mut later = enrolment(1);
+    later.kind = Kind::Hotp {
+        counter: Counter::MAX,
+    };
+    assert!(
+        vault.find_same(&later).is_some(),
+        "nor where the counter stands"
+    );
+    let mut slower = enrolment(0);
+    slower.kind = Kind::Totp {
+        period: Period::new(60).expect("a minute"),
+    };
+    assert_eq!(vault.find_same(&slower), None, "it makes other codes");
+    vault.remove(ids(&vault)[0], NOW).expect("it is listed");
+    assert_eq!(
+        vault.find_same(&enrolment(0)),
+        None,
+        "the trash is not looked at"
+    );
+}
+
+#[test]
+fn an_edit_changes_what_it_names_and_nothing_else() {
+    let mut vault = vault(3);
+    let id = ids(&vault)[1];
+    let before = vault.account(id).map(seen).expect("there");
+    vault
+        .edit(
+            id,
+            Edit {
+                account: Some("  cafe\u{301} \u{202E}".into()),
+                groups: Some(vec!["Family".into(), " ".into(), "Family".into()]),
+                pinned: Some(true),
+                ..Edit::default()
+            },
+        )
+        .expect("a good name");
+    let after = vault.account(id).map(seen).expect("there");
+    assert_eq!(after.account, "caf\u{E9}", "NFC, trimmed, no bidi marks");
+    assert_eq!(after.rev, before.rev + 1, "one change");
+    let unchanged = Seen {
+        account: before.account.clone(),
+        rev: before.rev,
+        ..after
+    };
+    assert_eq!(unchanged, before, "everything else is as it was");
+    let place = vault.place(id).expect("there");
+    assert_eq!(place.groups, ["Family"], "none empty, none twice");
+    assert!(place.pinned, "as asked");
+}
+
+#[test]
+fn the_place_of_an_account_is_no_change_of_the_account() {
+    let mut vault = vault(3);
+    let id = ids(&vault)[1];
+    let edit = Edit {
+        pinned: Some(true),
+        groups: Some(vec!["Family".into()]),
+        note: Some(String::new()),
+        ..Edit::default()
+    };
+    vault.edit(id, edit).expect("good");
+    let save = vault.save(&mut rng(1)).expect("a vault of this version");
+    assert!(
+        save.bundles.is_empty(),
+        "no keyring entry is written but the head"
+    );
+}
+
+#[test]
+fn a_rename_to_nothing_is_refused() {
+    let mut vault = vault(3);
+    let id = ids(&vault)[0];
+    for nothing in ["", "  ", "\u{200F}"] {
+        let edit = Edit {
+            issuer: Some(Some(nothing.into())),
+            account: Some(nothing.into()),
+            ..Edit::default()
+        };
+        assert_eq!(
+            vault.edit(id, edit),
+            Err(ChangeError::NoName),
+            "{nothing:?}"
+        );
+    }
+    let issuer_only = Edit {
+        account: Some(String::new()),
+        ..Edit::default()
+    };
+    assert_eq!(vault.edit(id, issuer_only), Ok(()), "the issuer is a name");
+    // An account that came without any name is still an account, and its note can be changed.
+    let id = vault
+        .add(totp(b"s", None, ""), NOW, &mut rng(1))
+        .expect("room");
+    let note = Edit {
+        note: Some("which one was this?".into()),
+        ..Edit::default()
+    };
+    assert_eq!(vault.edit(id, note), Ok(()), "the names stay as they are");
+}
+
+#[test]
+fn a_refused_edit_changes_nothing() {
+    let mut vault = vault(3);
+    let id = ids(&vault)[0];
+    let before = picture(&vault);
+    let long = |bytes| Some("x".repeat(bytes));
+    let cases = [
+        (
+            Edit {
+                issuer: Some(long(limits::ISSUER_BYTES + 1)),
+                ..Edit::default()
+            },
+            ChangeError::TooLong {
+                what: "issuer",
+                bytes: 257,
+                max: 256,
+            },
+        ),
+        (
+            Edit {
+                account: long(limits::ACCOUNT_BYTES + 1),
+                ..Edit::default()
+            },
+            ChangeError::TooLong {
+                what: "account name",
+                bytes: 257,
+                max: 256,
+            },
+        ),
+        (
+            Edit {
+                account: Some("good".into()),
+                note: long(limits::NOTE_BYTES + 1),
+                ..Edit::default()
+            },
+            ChangeError::TooLong {
+                what: "note",
+                bytes: 601,
+                max: 600,
+            },
+        ),
+        (
+            Edit {
+                account: Some("two\nlines".into()),
+                ..Edit::default()
+            },
+            ChangeError::ControlCharacter {
+                what: "account name",
+            },
+        ),
+        (
+            Edit {
+                note: Some("bell\u{7}".into()),
+                ..Edit::default()
+            },
+            ChangeError::ControlCharacter { what: "note" },
+        ),
+        (
+            Edit {
+                groups: Some((0..9).map(|n| n.to_string()).collect()),
+                pinned: Some(true),
+                ..Edit::default()
+            },
+            ChangeError::TooManyGroups { max: 8 },
+        ),
+    ];
+    for (edit, error) in cases {
+        assert_eq!(vault.edit(id, edit), Err(error), "{error}");
+        assert_eq!(picture(&vault), before, "{error}: not even half of it");
+    }
+    assert!(!vault.needs_save(), "there is nothing to save");
+    let lines = Edit {
+        note: Some("two\n\tlines".into()),
+        ..Edit::default()
+    };
+    assert_eq!(vault.edit(id, lines), Ok(()), "a note may have lines");
+}
+
+#[test]
+fn an_account_is_moved_to_where_the_list_shows_it() {
+    let mut vault = vault(5);
+    let before = ids(&vault);
+    vault.remove(before[1], NOW).expect("it is listed");
+    // The list now shows 0 2 3 4.
+    vault.move_to(before[4], 1).expect("it is listed");
+    assert_eq!(
+        ids(&vault),
+        [before[0], before[4], before[2], before[3]],
+        "second"
+    );
+    vault.move_to(before[0], 99).expect("it is listed");
+    assert_eq!(
+        ids(&vault),
+        [before[4], before[2], before[3], before[0]],
+        "last"
+    );
+    vault.move_to(before[0], 0).expect("it is listed");
+    assert_eq!(
+        ids(&vault),
+        [before[0], before[4], before[2], before[3]],
+        "first"
+    );
+    assert_eq!(
+        vault.move_to(before[1], 0),
+        Err(ChangeError::NoSuchAccount),
+        "it is in the trash"
+    );
+}
+
+#[test]
+fn nothing_is_deleted_at_once() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let id = ids(&vault)[1];
+    vault.remove(id, NOW).expect("it is listed");
+    assert_eq!(
+        vault.remove(id, NOW),
+        Err(ChangeError::NoSuchAccount),
+        "once"
+    );
+    store.save(&mut vault, &mut rng);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    assert_eq!(vault.purge(day(30)), 0, "thirty days to the second");
+    assert_eq!(
+        vault.purge(UnixTime::from_secs(0)),
+        0,
+        "a clock that went backwards"
+    );
+    vault.restore(id).expect("it rests");
+    assert_eq!(vault.restore(id), Err(ChangeError::NoSuchAccount), "once");
+    assert_eq!(ids(&vault)[1], id, "it is where it was");
+    vault.remove(id, NOW).expect("it is listed");
+    let later = UnixTime::from_secs(day(30).as_secs() + 1);
+    assert_eq!(vault.purge(later), 1, "more than thirty days");
+    assert!(vault.place(id).is_none(), "now it is gone");
+    store.save(&mut vault, &mut rng);
+    let opened = store.without_files().opened();
+    assert_eq!(opened.vault.accounts().count(), 2, "from the keyring too");
+}
+
+#[test]
+fn a_counter_moves_on_by_one_and_never_over_its_end() {
+    let mut vault = vault(3);
+    let hotp = ids(&vault)[1];
+    let moved = vault.advance_counter(hotp).map(Counter::get);
+    assert_eq!(moved, Ok(8), "it was 7");
+    assert_eq!(vault.account(hotp).map(|a| a.rev), Some(2), "a change");
+    let moved = vault.advance_counter(hotp).map(Counter::get);
+    assert_eq!(moved, Ok(9), "and again");
+    assert_eq!(vault.account(hotp).map(|a| a.rev), Some(2), "saved as one");
+    let totp = ids(&vault)[0];
+    assert_eq!(
+        vault.advance_counter(totp).err(),
+        Some(ChangeError::NoCounter),
+        "time"
+    );
+    let mut last = enrolment(1);
+    last.kind = Kind::Hotp {
+        counter: Counter::MAX,
+    };
+    let last = vault.add(last, NOW, &mut rng(1)).expect("room");
+    assert_eq!(
+        vault.advance_counter(last).err(),
+        Some(ChangeError::CounterUsedUp),
+        "end"
+    );
+    assert_eq!(
+        vault.advance_counter(AccountId([0; 16])).err(),
+        Some(ChangeError::NoSuchAccount),
+        "nobody"
+    );
+}
+
+#[test]
+fn strong_takes_the_place_of_what_would_open_it_alone() {
+    let mut vault = vault(0);
+    let (device, mut rng) = (device(), rng(1));
+    let recovery = RecoveryKey::generate(&mut rng);
+    let cost = Argon2Cost::FLOOR;
+    let kinds = |vault: &Vault| vault.slots().iter().map(|s| s.kind).collect::<Vec<_>>();
+    let mut put = |vault: &mut Vault, slot| vault.put_slot(slot, NOW, &mut rng).expect("a slot");
+
+    put(&mut vault, NewSlot::Recovery { key: &recovery });
+    put(
+        &mut vault,
+        NewSlot::Passphrase {
+            passphrase: "sofa",
+            cost,
+        },
+    );
+    use SlotKind::{Device, Passphrase, Recovery, Strong};
+    assert_eq!(
+        kinds(&vault),
+        [Device, Recovery, Passphrase],
+        "beside each other"
+    );
+    put(
+        &mut vault,
+        NewSlot::Strong {
+            passphrase: "sofa",
+            key: &device,
+            cost,
+        },
+    );
+    assert_eq!(
+        kinds(&vault),
+        [Recovery, Strong],
+        "neither half opens it alone"
+    );
+    put(&mut vault, NewSlot::Device { key: &device });
+    assert_eq!(kinds(&vault), [Recovery, Device], "the lock was taken off");
+    put(&mut vault, NewSlot::Device { key: &device });
+    assert_eq!(kinds(&vault), [Recovery, Device], "one of each kind");
+}
+
+#[test]
+fn the_last_way_in_cannot_be_taken_away() {
+    let mut vault = vault(0);
+    assert_eq!(
+        vault.drop_slot(SlotKind::Strong),
+        Err(ChangeError::NoSuchSlot),
+        "none"
+    );
+    assert_eq!(
+        vault.drop_slot(SlotKind::Device),
+        Err(ChangeError::LastSlot),
+        "only"
+    );
+    assert_eq!(vault.slots().len(), 1, "it is still there");
+}
+
+#[test]
+fn a_slot_that_cannot_be_made_changes_nothing() {
+    let mut vault = vault(0);
+    let slots = vault.slots();
+    let empty = NewSlot::Passphrase {
+        passphrase: "",
+        cost: Argon2Cost::default(),
+    };
+    let refused = vault.put_slot(empty, NOW, &mut rng(1));
+    assert_eq!(
+        refused,
+        Err(ChangeError::Slot(SlotError::EmptyPassphrase)),
+        "empty"
+    );
+    assert_eq!(vault.slots(), slots, "as before");
+    assert!(!vault.needs_save(), "there is nothing to save");
+}
+
+#[test]
+fn settings_are_kept_in_the_file() {
+    let (mut store, mut vault, mut rng) = saved_vault(1);
+    let settings = Settings {
+        grouping: 2,
+        tap_to_reveal: true,
+        show_next: false,
+        auto_lock_minutes: 0,
+        lock_on_sleep: false,
+        clear_clipboard: false,
+        appearance: Appearance::Contrast,
+        recovery_made: Some(1_700_000_001),
+        recovery_saved: true,
+    };
+    vault.set_settings(settings.clone());
+    store.save(&mut vault, &mut rng);
+    assert_eq!(store.opened().vault.settings(), &settings, "all of them");
+    vault.set_settings(settings);
+    assert!(!vault.needs_save(), "nothing changed");
+}
+
+#[test]
+fn a_change_writes_the_bundle_it_is_in_and_no_other() {
+    let (mut store, mut vault, mut rng) = saved_vault(40);
+    let counter = vault.accounts().nth(1).expect("forty").0.id;
+    vault.advance_counter(counter).expect("a HOTP account");
+    let save = vault.save(&mut rng).expect("a vault of this version");
+    assert_eq!(save.bundles.len(), 1, "one entry of one bundle");
+    let first = (save.bundles[0].number, save.bundles[0].half);
+    store.save(&mut vault, &mut rng);
+    vault.advance_counter(counter).expect("a HOTP account");
+    let save = vault.save(&mut rng).expect("a vault of this version");
+    let second = (save.bundles[0].number, save.bundles[0].half);
+    assert_eq!(
+        second,
+        (first.0, first.1.other()),
+        "in turn, the older half"
+    );
+}
+
+#[test]
+fn forty_accounts_take_four_bundles() {
+    let (store, _, _) = saved_vault(40);
+    let bundles = store.keyring.len() - 1;
+    assert!(
+        (3..=5).contains(&bundles),
+        "{bundles} bundles: about a dozen in each"
+    );
+}
+
+#[test]
+fn a_device_key_is_told_from_its_copy_by_nobody() {
+    let copy = DeviceKey::from_bytes(device().expose()).expect("32 bytes");
+    assert_eq!(
+        copy.expose(),
+        device().expose(),
+        "what the keyring keeps is enough"
+    );
+}
