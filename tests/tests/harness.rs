@@ -15,9 +15,14 @@ fn store(session: &Session, name: &str, secret: &str) {
         .spawn()
         .expect("secret-tool is installed");
     let mut stdin = child.stdin.take().expect("its stdin was piped");
-    stdin.write_all(secret.as_bytes()).expect("it reads its secret");
+    stdin
+        .write_all(secret.as_bytes())
+        .expect("it reads its secret");
     drop(stdin);
-    assert!(child.wait().expect("it ends").success(), "secret-tool stores {name}");
+    assert!(
+        child.wait().expect("it ends").success(),
+        "secret-tool stores {name}"
+    );
 }
 
 fn lookup(session: &Session, name: &str) -> Command {
@@ -30,9 +35,19 @@ fn lookup(session: &Session, name: &str) -> Command {
 fn a_secret_is_read_back_in_its_session_and_is_unknown_in_another() {
     let (one, other) = (Session::start(), Session::start());
     store(&one, "planted", "couch potato");
-    assert_eq!(one.run("secret-tool", ["lookup", "test", "planted"]), "couch potato", "the keyring is a real one");
-    let answer = lookup(&other, "planted").output().expect("secret-tool is installed");
-    assert_eq!((answer.status.code(), &*answer.stdout), (Some(1), &b""[..]), "each session has a keyring of its own");
+    assert_eq!(
+        one.run("secret-tool", ["lookup", "test", "planted"]),
+        "couch potato",
+        "the keyring is a real one"
+    );
+    let answer = lookup(&other, "planted")
+        .output()
+        .expect("secret-tool is installed");
+    assert_eq!(
+        (answer.status.code(), &*answer.stdout),
+        (Some(1), &b""[..]),
+        "each session has a keyring of its own"
+    );
     assert!(other.every_secret().is_empty(), "a new keyring is empty");
 }
 
@@ -45,9 +60,22 @@ fn every_secret_tells_labels_attributes_and_bytes() {
     entries.sort_by(|a, b| a.label.cmp(&b.label));
     let told: Vec<_> = entries
         .iter()
-        .map(|entry| (&*entry.label, entry.attributes["test"].as_str(), &*entry.bytes))
+        .map(|entry| {
+            (
+                &*entry.label,
+                entry.attributes["test"].as_str(),
+                &*entry.bytes,
+            )
+        })
         .collect();
-    assert_eq!(told, [("first", "first", &b"one"[..]), ("second", "second", b"two\nlines")], "nothing is left out");
+    assert_eq!(
+        told,
+        [
+            ("first", "first", &b"one"[..]),
+            ("second", "second", b"two\nlines")
+        ],
+        "nothing is left out"
+    );
 }
 
 #[test]
@@ -57,11 +85,17 @@ fn a_locked_keyring_has_its_entries_but_tells_nobody() {
     assert!(!session.keyring_is_locked(), "it starts open");
     session.lock_keyring();
     assert!(session.keyring_is_locked(), "it was asked to lock");
-    let answer = lookup(&session, "planted").output().expect("secret-tool is installed");
+    let answer = lookup(&session, "planted")
+        .output()
+        .expect("secret-tool is installed");
     assert_eq!(answer.stdout, b"", "a locked keyring gives no secret away");
     session.unlock_keyring();
     assert!(!session.keyring_is_locked(), "its password opens it");
-    assert_eq!(session.run("secret-tool", ["lookup", "test", "planted"]), "couch potato", "locking loses nothing");
+    assert_eq!(
+        session.run("secret-tool", ["lookup", "test", "planted"]),
+        "couch potato",
+        "locking loses nothing"
+    );
 }
 
 #[test]
@@ -69,8 +103,14 @@ fn a_session_may_start_with_a_locked_keyring_that_exists() {
     let session = Session::builder().locked_keyring().start();
     assert!(session.keyring_is_locked(), "nobody gave it its password");
     session.unlock_keyring();
-    assert!(!session.keyring_is_locked(), "it exists, for it has a password");
-    assert!(session.every_secret().is_empty(), "and nothing is in it yet");
+    assert!(
+        !session.keyring_is_locked(),
+        "it exists, for it has a password"
+    );
+    assert!(
+        session.every_secret().is_empty(),
+        "and nothing is in it yet"
+    );
 }
 
 #[test]
@@ -88,19 +128,32 @@ fn a_keyring_keeps_its_entries_over_a_restart_and_loses_them_when_wiped() {
 #[test]
 fn without_a_keyring_the_bus_starts_none() {
     let session = Session::builder().without_keyring().start();
-    let answer = lookup(&session, "planted").output().expect("secret-tool is installed");
+    let answer = lookup(&session, "planted")
+        .output()
+        .expect("secret-tool is installed");
     assert!(!answer.status.success(), "nobody answers");
     let said = String::from_utf8_lossy(&answer.stderr);
-    assert!(said.contains("org.freedesktop.secrets was not provided"), "the bus knows of no keyring: {said}");
+    assert!(
+        said.contains("org.freedesktop.secrets was not provided"),
+        "the bus knows of no keyring: {said}"
+    );
 }
 
 #[test]
 fn without_a_bus_there_is_no_address_to_find() {
     let session = Session::builder().without_bus().start();
     let environment = session.run("env", [""; 0]);
-    assert!(!environment.contains("DBUS_SESSION_BUS_ADDRESS"), "no session bus: {environment}");
-    let answer = lookup(&session, "planted").output().expect("secret-tool is installed");
-    assert!(!answer.status.success(), "libsecret finds no bus by itself either");
+    assert!(
+        !environment.contains("DBUS_SESSION_BUS_ADDRESS"),
+        "no session bus: {environment}"
+    );
+    let answer = lookup(&session, "planted")
+        .output()
+        .expect("secret-tool is installed");
+    assert!(
+        !answer.status.success(),
+        "libsecret finds no bus by itself either"
+    );
 }
 
 #[test]
@@ -110,50 +163,100 @@ fn a_command_sees_the_session_and_nothing_of_the_person_who_runs_the_tests() {
     for line in environment.lines() {
         let (name, value) = line.split_once('=').expect("env prints name=value");
         if name == "HOME" || (name.starts_with("XDG_") && name.ends_with("_HOME")) {
-            assert!(value.starts_with(&*session.home().to_string_lossy()), "{line} lies in the session's home");
+            assert!(
+                value.starts_with(&*session.home().to_string_lossy()),
+                "{line} lies in the session's home"
+            );
         }
         assert!(!name.starts_with("CARGO"), "{line} is the tests' own");
     }
     use std::os::unix::fs::PermissionsExt;
     let runtime = fs::metadata(session.home().join("runtime")).expect("XDG_RUNTIME_DIR is there");
-    assert_eq!(runtime.permissions().mode() & 0o777, 0o700, "the XDG base directory specification asks for 0700");
-    assert!(fs::read_dir(session.data_dir()).expect("it is there").next().is_none(), "the keyring's files lie elsewhere");
+    assert_eq!(
+        runtime.permissions().mode() & 0o777,
+        0o700,
+        "the XDG base directory specification asks for 0700"
+    );
+    assert!(
+        fs::read_dir(session.data_dir())
+            .expect("it is there")
+            .next()
+            .is_none(),
+        "the keyring's files lie elsewhere"
+    );
 }
 
 #[test]
 fn the_display_shows_a_window_and_can_be_photographed() {
-    let session = Session::builder().without_keyring().with_display_of(640, 480).start();
+    let session = Session::builder()
+        .without_keyring()
+        .with_display_of(640, 480)
+        .start();
     let empty = session.home().join("empty.png");
     session.screenshot(&empty);
     let mut command = session.command("xmessage");
     command.args(["-name", "couchkey-harness", "hello"]);
     session.spawn("xmessage", command);
-    session.run("xdotool", ["search", "--sync", "--onlyvisible", "--name", "couchkey-harness"]);
+    session.run(
+        "xdotool",
+        [
+            "search",
+            "--sync",
+            "--onlyvisible",
+            "--name",
+            "couchkey-harness",
+        ],
+    );
     let full = session.home().join("full.png");
     session.screenshot(&full);
     let size = session.run("identify", ["-format", "%wx%h", &full.to_string_lossy()]);
-    assert_eq!(size, "640x480", "the screen is as large as it was asked to be");
-    let picture = |path: &PathBuf| session.run("identify", ["-format", "%#", &path.to_string_lossy()]);
-    assert_ne!(picture(&empty), picture(&full), "the window is in the picture");
+    assert_eq!(
+        size, "640x480",
+        "the screen is as large as it was asked to be"
+    );
+    let picture =
+        |path: &PathBuf| session.run("identify", ["-format", "%#", &path.to_string_lossy()]);
+    assert_ne!(
+        picture(&empty),
+        picture(&full),
+        "the window is in the picture"
+    );
 }
 
 #[test]
 fn the_clipboard_holds_text_and_pictures() {
     let session = Session::builder().without_keyring().with_display().start();
     session.set_clipboard_text("otpauth://totp/Example");
-    assert_eq!(session.clipboard_text(), "otpauth://totp/Example", "text comes back");
+    assert_eq!(
+        session.clipboard_text(),
+        "otpauth://totp/Example",
+        "text comes back"
+    );
     let png = include_bytes!("../../icons/32x32.png");
     session.set_clipboard_image(png);
     let mut command = session.command("xclip");
     command.args(["-o", "-selection", "clipboard", "-t", "image/png"]);
-    assert_eq!(command.output().expect("xclip is installed").stdout, png, "a picture comes back, and replaced the text");
+    assert_eq!(
+        command.output().expect("xclip is installed").stdout,
+        png,
+        "a picture comes back, and replaced the text"
+    );
 }
 
 /// WebKitGTK's own small browser stands in for the app: it lets the driver in as the app does.
 fn browser() -> PathBuf {
-    let folders = ["/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib", "/usr/lib64", "/usr/libexec"];
+    let folders = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/libexec",
+    ];
     let paths = folders.map(|folder| PathBuf::from(folder).join("webkit2gtk-4.1/MiniBrowser"));
-    paths.into_iter().find(|path| path.exists()).expect("WebKitGTK brings its MiniBrowser")
+    paths
+        .into_iter()
+        .find(|path| path.exists())
+        .expect("WebKitGTK brings its MiniBrowser")
 }
 
 #[test]
@@ -161,34 +264,61 @@ fn a_window_can_be_read_clicked_typed_into_sized_and_photographed() {
     let session = Session::builder().without_keyring().with_display().start();
     let window = Window::start_with(&session, browser(), &["--automation"]);
     window.eval(
-        r#"document.body.innerHTML = `<label>Name <input id="name"></label><input type="file" id="file" hidden>
+        r##"document.body.innerHTML = `<label>Name <input id="name"></label><input type="file" id="file" hidden>
             <button disabled>Save</button> <button aria-label="Show  code">x</button><p id="said" title="t"></p>`;
         const [save, show] = document.querySelectorAll("button"), said = document.querySelector("#said");
         setTimeout(() => { save.disabled = false }, 300);
         save.onclick = () => { said.textContent = "saved " + document.querySelector("#name").value };
-        show.onclick = () => { said.textContent = document.querySelector("#file").files[0].name };"#,
+        show.onclick = () => { said.textContent = document.querySelector("#file").files[0].name };"##,
     );
     window.type_into("#name", "Änne");
     window.click("button");
     window.wait_for_text("saved Änne", 10);
-    assert_eq!(window.text("#said"), "saved Änne", "the click waited for the button to be enabled");
-    assert_eq!(window.attribute("#said", "title").as_deref(), Some("t"), "attributes are read");
+    assert_eq!(
+        window.text("#said"),
+        "saved Änne",
+        "the click waited for the button to be enabled"
+    );
+    assert_eq!(
+        window.attribute("#said", "title").as_deref(),
+        Some("t"),
+        "attributes are read"
+    );
     window.fill("#name", "Bo");
-    assert_eq!(window.property("#name", "value").as_deref(), Some("Bo"), "filling replaces what was there");
+    assert_eq!(
+        window.property("#name", "value").as_deref(),
+        Some("Bo"),
+        "filling replaces what was there"
+    );
     let file = session.home().join("code.png");
-    fs::write(&file, include_bytes!("../../icons/32x32.png")).expect("the session's home can be written");
+    fs::write(&file, include_bytes!("../../icons/32x32.png"))
+        .expect("the session's home can be written");
     window.choose_file("#file", &file);
     window.click_on("Show code");
     window.wait_for_text("code.png", 10);
-    assert_eq!((window.count("button"), window.exists("#nobody")), (2, false), "counting does not wait");
-    window.set_size(360, 600);
-    assert_eq!(window.eval("return [innerWidth, innerHeight]"), serde_json::json!([360, 600]), "the page, not the frame");
+    assert_eq!(
+        (window.count("button"), window.exists("#nobody")),
+        (2, false),
+        "counting does not wait"
+    );
+    window.set_size(640, 420);
+    assert_eq!(
+        window.eval("return [innerWidth, innerHeight]"),
+        serde_json::json!([640, 420]),
+        "the page, not the frame"
+    );
     let picture = session.home().join("pictures/page.png");
     window.screenshot(&picture);
     let size = session.run("identify", ["-format", "%wx%h", &picture.to_string_lossy()]);
-    assert_eq!(size, "360x600", "the picture is the page");
+    assert_eq!(size, "640x420", "the picture is the page");
     window.close();
-    assert!(session.processes().iter().all(|process| process.program() != Some(browser())), "closed is ended");
+    assert!(
+        session
+            .processes()
+            .iter()
+            .all(|process| process.program() != Some(browser())),
+        "closed is ended"
+    );
 }
 
 #[test]
@@ -203,24 +333,42 @@ fn a_killed_window_can_be_opened_again_in_the_same_session() {
     assert_eq!(window.eval("return 6 * 7"), 42, "and it answers");
 }
 
-/// Everything that a session with all its parts has running, and some daemons that try to slip away.
-fn busy_session() -> (Session, Vec<Process>) {
+/// A session with all its parts, and daemons that try to slip away: one leaves its parent, one does not listen to SIGTERM.
+fn busy_session() -> Session {
     let session = Session::builder().with_display().start();
-    let window = Window::start_with(&session, browser(), &["--automation"]);
-    session.run("sh", ["-c", "setsid sleep 1000 >/dev/null 2>&1 & (trap '' TERM; setsid sleep 1001 >/dev/null 2>&1 &)"]);
-    let mut running = session.processes();
-    running.push(window.process());
-    (session, running)
+    session.run("sh", ["-c", "setsid sleep 1000 >/dev/null 2>&1 &"]);
+    session.run(
+        "sh",
+        ["-c", "trap '' TERM; setsid sleep 1001 >/dev/null 2>&1 &"],
+    );
+    session
+}
+
+fn still_alive(processes: Vec<Process>) -> Vec<Option<PathBuf>> {
+    processes
+        .into_iter()
+        .filter(|process| desktop::alive(*process))
+        .map(Process::program)
+        .collect()
 }
 
 #[test]
 fn every_process_and_file_is_gone_when_the_session_ends() {
-    let (session, running) = busy_session();
+    let session = busy_session();
+    let window = Window::start_with(&session, browser(), &["--automation"]);
     let home = session.home().to_owned();
-    assert!(running.len() >= 6, "bus, keyring, display, window manager, two sleepers: {running:?}");
+    let running = session.processes();
+    assert!(
+        running.contains(&window.process()),
+        "the window is one of the session's"
+    );
+    assert!(
+        running.len() >= 9,
+        "bus, keyring, display, window manager, two sleepers, driver, browser and its page: {running:?}"
+    );
+    drop(window);
     drop(session);
-    let left: Vec<_> = running.into_iter().filter(|process| desktop::alive(*process)).collect();
-    assert!(left.is_empty(), "these have outlived their session: {left:?}");
+    assert_eq!(still_alive(running), [], "nothing outlives its session");
     assert!(!home.exists(), "the home directory is gone too");
 }
 
@@ -228,13 +376,13 @@ fn every_process_and_file_is_gone_when_the_session_ends() {
 fn every_process_is_gone_when_the_test_panics() {
     let (send, receive) = std::sync::mpsc::channel();
     let test = std::thread::spawn(move || {
-        let (session, running) = busy_session();
-        send.send(running).expect("the test listens");
-        let _session = session;
+        let session = busy_session();
+        let _window = Window::start_with(&session, browser(), &["--automation"]);
+        send.send(session.processes()).expect("the test listens");
         panic!("on purpose: this is the panic of the test");
     });
     assert!(test.join().is_err(), "it panicked");
     let running = receive.recv().expect("it said what was running");
-    let left: Vec<_> = running.into_iter().filter(|process| desktop::alive(*process)).collect();
-    assert!(left.is_empty(), "these have outlived a panic: {left:?}");
+    assert!(running.len() >= 9, "everything was there: {running:?}");
+    assert_eq!(still_alive(running), [], "nothing outlives a panic");
 }

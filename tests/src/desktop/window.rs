@@ -259,24 +259,43 @@ impl<'s> Window<'s> {
 
     /// Makes the page this large, in CSS pixels. Ask for a display that is larger.
     pub fn set_size(&self, width: u32, height: u32) {
-        // The driver sets the window with its frame: measure the frame, then ask for page and frame together.
-        let mut ask = (width, height);
-        self.wait(&format!("the page to be {width} × {height}"), 10, || {
-            let _ = self.ask(async |client| client.set_window_size(ask.0, ask.1).await);
-            let Value::Array(inner) = self.eval("return [innerWidth, innerHeight]") else {
-                return false;
-            };
-            let is = |at: usize| inner.get(at).and_then(Value::as_u64).unwrap_or(0) as u32;
-            let missing = (
-                i64::from(width) - i64::from(is(0)),
-                i64::from(height) - i64::from(is(1)),
-            );
-            ask = (
-                (i64::from(ask.0) + missing.0).clamp(1, 10_000) as u32,
-                (i64::from(ask.1) + missing.1).clamp(1, 10_000) as u32,
-            );
-            missing == (0, 0)
-        });
+        let wanted = (i64::from(width), i64::from(height));
+        // The driver sets the window with its frame, which is known only when the page has its new size.
+        let mut outer = wanted;
+        for _ in 0..5 {
+            let large = |size: i64| u32::try_from(size).expect("a window is larger than its page");
+            let _ = self
+                .ask(async |client| client.set_window_size(large(outer.0), large(outer.1)).await);
+            let page = self.size_when_settled();
+            if page == wanted {
+                return;
+            }
+            outer = (outer.0 + wanted.0 - page.0, outer.1 + wanted.1 - page.1);
+        }
+        panic!(
+            "the page is {:?} and not {wanted:?}",
+            self.size_when_settled()
+        );
+    }
+
+    /// The page's size, as soon as it has not changed for a few frames.
+    fn size_when_settled(&self) -> (i64, i64) {
+        let script = "
+            const done = arguments[0];
+            let [width, height, same] = [innerWidth, innerHeight, 0];
+            const timer = setInterval(() => {
+                same = innerWidth === width && innerHeight === height ? same + 1 : 0;
+                [width, height] = [innerWidth, innerHeight];
+                if (same === 5) { clearInterval(timer); done([width, height]) }
+            }, 50)";
+        match self
+            .eval_async(script, Vec::new())
+            .as_array()
+            .map(Vec::as_slice)
+        {
+            Some([width, height]) => (width.as_i64().unwrap_or(0), height.as_i64().unwrap_or(0)),
+            other => panic!("the page has no size: {other:?}"),
+        }
     }
 
     /// The process of the program itself.
