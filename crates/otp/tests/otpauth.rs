@@ -218,6 +218,28 @@ fn an_image_is_kept_as_text() {
 }
 
 #[test]
+fn every_bidi_mark_is_stripped_and_no_joiner_is() {
+    let marks = "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\u{2066}\u{2067}\u{2068}\u{2069}";
+    for mark in marks.chars() {
+        let parsed = read(&format!("otpauth://totp/I:a{mark}b?secret={SECRET}"));
+        assert_eq!(
+            parsed.enrolment.account,
+            "ab",
+            "U+{:04X} could turn a name around",
+            u32::from(mark)
+        );
+        assert_eq!(parsed.warnings, [Warning::BidiStripped], "and it is said");
+    }
+    let family = "👩\u{200D}👧";
+    let parsed = read(&format!("otpauth://totp/I:{family}?secret={SECRET}"));
+    assert_eq!(
+        parsed.enrolment.account, family,
+        "scripts and emoji need joiners"
+    );
+    assert_eq!(parsed.warnings, [], "so they are nothing odd");
+}
+
+#[test]
 fn names_are_compared_and_kept_in_nfc() {
     let decomposed = "Cafe\u{301}";
     let parsed = read(&format!(
