@@ -410,7 +410,7 @@ impl Vault {
         }
 
         if (&issuer, &name, &note) != (&account.issuer, &account.account, &account.note) {
-            let account = entry.to_change()?;
+            let account = entry.opened_for_change()?;
             account.issuer = issuer;
             account.account = name;
             account.note = note;
@@ -504,7 +504,7 @@ impl Vault {
             return Err(ChangeError::NoCounter);
         };
         let counter = counter.next().ok_or(ChangeError::CounterUsedUp)?;
-        entry.to_change()?.kind = Kind::Hotp { counter };
+        entry.opened_for_change()?.kind = Kind::Hotp { counter };
         self.changed();
         Ok(counter)
     }
@@ -859,7 +859,7 @@ impl Entry {
     }
 
     /// The account, about to be changed: its rev goes up once between two saves.
-    fn to_change(&mut self) -> Result<&mut Account, ChangeError> {
+    fn opened_for_change(&mut self) -> Result<&mut Account, ChangeError> {
         let State::Open { account, sealed } = &mut self.state else {
             return Err(ChangeError::NoSuchAccount);
         };

@@ -3,6 +3,7 @@
 mod changes;
 mod crash_points;
 mod damage;
+mod golden;
 mod opening;
 mod round_trip;
 mod store;
