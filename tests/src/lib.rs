@@ -1,1 +1,3 @@
-//! stub
+//! What the tests of more than one crate share.
+pub mod desktop;
+pub mod machine;

@@ -8,8 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use couchkey_otp::{Enrolment, UnixTime};
 use couchkey_vault::{
-    FetchFailed, Found, Half, NewSlot, Note, Opened, RecoveryKey, Unlock, Vault, VaultId, format,
-    limits,
+    FetchFailed, Found, Half, Note, Opened, RecoveryKey, Unlock, Vault, VaultId, format, limits,
 };
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 use zeroize::Zeroizing;
@@ -156,20 +155,24 @@ impl Authenticator {
         written.map(|()| value)
     }
 
-    /// Writes a vault in the order of vault.md: bundles, file, head. The file's lock is held.
+    /// Writes a vault in the order of docs/vault-format.md: bundles, file, head. The file's lock is held.
+    ///
+    /// After a change of what unlocks it, twice: neither generation of the file may open with what was taken away.
     pub(crate) fn write(&self, vault: &mut Vault, keyring: &dyn Keyring) -> Result<(), Error> {
         let id = vault.id();
-        let save = vault.save(&mut os_random())?;
         let head = format::head_entry(id);
-        if let Some(behind) = &save.roll_head {
-            keyring.set(&head, behind.as_bytes())?;
+        while vault.needs_save() {
+            let save = vault.save(&mut os_random())?;
+            if let Some(behind) = &save.roll_head {
+                keyring.set(&head, behind.as_bytes())?;
+            }
+            for bundle in &save.bundles {
+                keyring.set(&bundle.entry_name(id), bundle.entry.as_bytes())?;
+            }
+            self.parts.file.write(save.file_half, &save.file)?;
+            keyring.set(&head, save.head.as_bytes())?;
+            vault.saved(save);
         }
-        for bundle in &save.bundles {
-            keyring.set(&bundle.entry_name(id), bundle.entry.as_bytes())?;
-        }
-        self.parts.file.write(save.file_half, &save.file)?;
-        keyring.set(&head, save.head.as_bytes())?;
-        vault.saved(save);
         Ok(())
     }
 
@@ -235,11 +238,6 @@ impl Authenticator {
                 Ok(())
             });
         }
-    }
-
-    /// Puts a slot in, in place of the one that does the same job, as a change of its own.
-    pub(crate) fn put_slot(&self, slot: NewSlot<'_>) -> Result<(), Error> {
-        self.change(|vault, now, rng| Ok(vault.put_slot(slot, now, rng)?))
     }
 }
 

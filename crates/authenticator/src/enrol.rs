@@ -413,36 +413,46 @@ fn read_one(text: &str) -> Read {
             skipped: Vec::new(),
             part: None,
         },
-        Err(OtpauthError::MigrationUri) => match migration::read(text) {
-            Ok(batch) => {
-                let mut rows = Vec::new();
-                let mut skipped = Vec::new();
-                for entry in batch.entries {
-                    match entry {
-                        Ok(parsed) => rows.push(parsed),
-                        Err(row) => skipped.push(SkippedRow {
-                            report: Error::from(row.reason).report(),
-                            label: row.label,
-                        }),
+        Err(OtpauthError::MigrationUri | OtpauthError::TooLong { .. }) if is_migration(text) => {
+            match migration::read(text) {
+                Ok(batch) => {
+                    let mut rows = Vec::new();
+                    let mut skipped = Vec::new();
+                    for entry in batch.entries {
+                        match entry {
+                            Ok(parsed) => rows.push(parsed),
+                            Err(row) => skipped.push(SkippedRow {
+                                report: Error::from(row.reason).report(),
+                                label: row.label,
+                            }),
+                        }
+                    }
+                    let part = (batch.of > 1).then_some(Part {
+                        id: batch.batch_id,
+                        part: batch.part,
+                        of: batch.of,
+                    });
+                    Read::Enrolments {
+                        rows,
+                        skipped,
+                        part,
                     }
                 }
-                let part = (batch.of > 1).then_some(Part {
-                    id: batch.batch_id,
-                    part: batch.part,
-                    of: batch.of,
-                });
-                Read::Enrolments {
-                    rows,
-                    skipped,
-                    part,
-                }
+                Err(error) => Read::Refused(error.into()),
             }
-            Err(error) => Read::Refused(error.into()),
-        },
+        }
         Err(OtpauthError::NotOtpauth) => Read::Other(what_else(text)),
         Err(error) => Read::Refused(error.into()),
     }
 }
+
+/// A batch may be longer than any single account's URI.
+fn is_migration(text: &str) -> bool {
+    let start: String = text.trim_start().chars().take(MIGRATION.len()).collect();
+    start.eq_ignore_ascii_case(MIGRATION)
+}
+
+const MIGRATION: &str = "otpauth-migration:";
 
 /// A QR code that enrols nothing is most often a web link.
 fn what_else(text: &str) -> ErrorCode {

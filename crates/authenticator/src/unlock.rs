@@ -505,7 +505,14 @@ impl Authenticator {
     ) -> Result<(), Error> {
         if kind != KeyringKind::System {
             let (passphrase, cost) = lock.ok_or(ErrorCode::PassphraseNeeded)?;
-            return self.put_slot(NewSlot::Passphrase { passphrase, cost });
+            return self.change(|vault, now, rng| {
+                vault.put_slot(NewSlot::Passphrase { passphrase, cost }, now, rng)?;
+                // Its key is in a keyring that is not there any more.
+                if has(vault, SlotKind::Device) {
+                    vault.drop_slot(SlotKind::Device)?;
+                }
+                Ok(())
+            });
         }
         // A key that is in the keyring already stays: other slots may need it.
         let key = match device_key(keyring, id)? {
@@ -519,14 +526,15 @@ impl Authenticator {
                 key
             }
         };
-        match lock {
-            None => self.put_slot(NewSlot::Device { key: &key }),
-            Some((passphrase, cost)) => self.put_slot(NewSlot::Strong {
+        let slot = match lock {
+            None => NewSlot::Device { key: &key },
+            Some((passphrase, cost)) => NewSlot::Strong {
                 passphrase,
                 key: &key,
                 cost,
-            }),
-        }
+            },
+        };
+        self.change(|vault, now, rng| Ok(vault.put_slot(slot, now, rng)?))
     }
 
     /// Writes down in the keyring that this vault is kept in this place.
