@@ -244,11 +244,15 @@ pub(crate) mod read {
 
     /// Tells the parts of a vault file apart. Nothing is allocated that the file's real length does not bound.
     pub(crate) fn file(bytes: &[u8]) -> Result<File<'_>, ReadError> {
+        file_by(READERS, bytes)
+    }
+
+    fn file_by<'a>(readers: &[(u16, Reader)], bytes: &'a [u8]) -> Result<File<'a>, ReadError> {
         if bytes.len() > MAX_FILE {
             return Err(ReadError::Damaged);
         }
         let (major, minor) = version(bytes, FILE_MAGIC)?;
-        match READERS.iter().find(|(version, _)| *version == major) {
+        match readers.iter().find(|(version, _)| *version == major) {
             Some((_, reader)) => reader(bytes, minor),
             None if major > MAJOR && checksum_holds(bytes) => {
                 Err(ReadError::NewerVersion { major })
@@ -440,6 +444,40 @@ pub(crate) mod read {
                 newer,
                 Some(ReadError::NewerVersion { major: 2 }),
                 "not damage"
+            );
+        }
+
+        #[test]
+        fn a_reader_of_an_older_version_converts() {
+            fn from_version_0(bytes: &[u8], _: u16) -> Result<File<'_>, ReadError> {
+                Ok(File {
+                    minor: MINOR,
+                    header: Header {
+                        vault: VaultId([1; 16]),
+                        generation: 9,
+                        slots: Vec::new(),
+                    },
+                    intact: true,
+                    sealed_for: &[],
+                    index: &[],
+                    mirror: &bytes[12..20],
+                })
+            }
+            let readers: &[(u16, Reader)] = &[(0, from_version_0), (1, file_v1)];
+            let bytes = framed(0, 3);
+            let Ok(read) = file_by(readers, &bytes) else {
+                panic!("there is a reader for it")
+            };
+            assert_eq!(
+                (read.header.generation, read.mirror),
+                (9, b"whatever".as_slice()),
+                "its"
+            );
+            let without = file(&bytes).err();
+            assert_eq!(
+                without,
+                Some(ReadError::Damaged),
+                "no such version was ever written"
             );
         }
 
@@ -651,5 +689,91 @@ mod byte_strings {
         fn visit_byte_buf<E: Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
             Ok(bytes)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal::VaultKey;
+    use crate::slot::{Argon2Cost, Kdf, SlotKind, WRAPPED};
+    use crate::testing::rng;
+
+    #[test]
+    fn the_largest_head_fits_where_windows_keeps_2560_bytes() {
+        let kdf = Kdf {
+            cost: Argon2Cost::default(),
+            salt: [0xFF; 16],
+        };
+        let slot = |kind| Slot {
+            id: [0xFF; 16],
+            kind,
+            made: UnixTime::from_secs(u64::MAX),
+            kdf: matches!(kind, SlotKind::Passphrase | SlotKind::Strong).then_some(kdf),
+            wrapped: [0xFF; WRAPPED],
+        };
+        let header = Header {
+            vault: VaultId([0xFF; 16]),
+            generation: MAX_GENERATION,
+            slots: [
+                SlotKind::Device,
+                SlotKind::Passphrase,
+                SlotKind::Strong,
+                SlotKind::Recovery,
+            ]
+            .map(slot)
+            .to_vec(),
+        };
+        let keys = Keys::derive(&VaultKey::generate(&mut rng(1)), header.vault);
+        let halves = vec![Half::B; MAX_BUNDLES];
+        let bytes = write::header(&header);
+        let head = write::head(&bytes, &[0; 32], &[0; 32], &halves, &keys);
+        assert!(head.len() <= 2_560, "{} characters", head.len());
+        let read = read::head(head.as_bytes()).expect("our own head");
+        assert!(read.is_authentic(&keys) && read.intact, "it is whole");
+        assert!(
+            read.header == header && read.halves == halves,
+            "and says the same"
+        );
+    }
+
+    #[test]
+    fn halves_are_one_bit_each() {
+        use Half::{A, B};
+        assert_eq!(pack(&[]), [0u8; 0], "no bundle, no byte");
+        assert_eq!(
+            pack(&[B, A, A, A, A, A, A, A, B]),
+            [0x80, 0x80],
+            "the first is the highest"
+        );
+        assert_eq!(
+            unpack(9, &[0x80, 0x80]),
+            Some(vec![B, A, A, A, A, A, A, A, B]),
+            "and back"
+        );
+        assert_eq!(unpack(9, &[0x80]), None, "too few bytes");
+        assert_eq!(unpack(8, &[0x80, 0]), None, "too many");
+        assert_eq!(
+            unpack(MAX_BUNDLES + 1, &[0; MAX_BUNDLES / 8 + 1]),
+            None,
+            "too many bundles"
+        );
+    }
+
+    #[test]
+    fn keyring_entries_are_named_as_the_format_says() {
+        let id = VaultId([0xA5; 16]);
+        let hex = "a5".repeat(16);
+        assert_eq!(head_entry(id), format!("{hex}/head"), "head");
+        assert_eq!(
+            bundle_entry(id, 12, Half::B),
+            format!("{hex}/bundle-12.b"),
+            "bundle"
+        );
+        assert_eq!(
+            device_key_entry(id),
+            format!("{hex}/device-key"),
+            "device key"
+        );
     }
 }

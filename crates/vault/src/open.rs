@@ -1032,3 +1032,73 @@ fn written(halves: Vec<Half>) -> Vec<BundleState> {
     };
     halves.into_iter().map(state).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seal;
+    use crate::slot::{DeviceKey, NewSlot};
+    use crate::testing::{account, rng};
+    use crate::vault::SaveError;
+
+    /// The file as a newer minor version would have written it: sealed for its own version number.
+    fn of_minor(minor: u16, mut file: Vec<u8>, keys: &Keys) -> Vec<u8> {
+        let number = |at: usize| {
+            let four = file[at..at + 4].try_into().expect("four bytes");
+            usize::try_from(u32::from_be_bytes(four)).expect("a small file")
+        };
+        let (start, length) = (24 + number(12), number(16));
+        let place = |file: &[u8]| [b"couchkey/v1/index", &file[..start]].concat();
+        let plain = seal::open(&keys.index, &place(&file), &file[start..start + length]);
+        let plain = plain.expect("it is sealed for its place");
+        file[10..12].copy_from_slice(&minor.to_be_bytes());
+        let sealed = seal::seal(&keys.index, &place(&file), &plain, &mut rng(3));
+        file[start..start + length].copy_from_slice(&sealed);
+        let end = file.len() - 32;
+        let sum = seal::sha256(&[&file[..end]]);
+        file[end..].copy_from_slice(&sum);
+        file
+    }
+
+    #[test]
+    fn a_newer_minor_version_is_read_and_never_written_over() {
+        let key = DeviceKey::generate(&mut rng(1));
+        let slot = NewSlot::Device { key: &key };
+        let now = UnixTime::from_secs(1_700_000_000);
+        let made = Vault::create(VaultId([1; 16]), slot, now, &mut rng(2));
+        let mut vault = made.unwrap_or_else(|error| panic!("a device slot: {error}"));
+        vault.entries.push(Entry {
+            place: unlisted(account(1).id, 1),
+            hash: [0; 32],
+            bundle: None,
+            state: State::Open {
+                account: account(1),
+                sealed: None,
+            },
+        });
+        let save = vault
+            .save(&mut rng(4))
+            .unwrap_or_else(|e| panic!("of this version: {e}"));
+        let found = Found {
+            file_a: Some(of_minor(1, save.file, &vault.keys)),
+            ..Found::default()
+        };
+        let opened = open(&found, &Unlock::Device(&key), |_, _| Ok(None));
+        let opened = opened.unwrap_or_else(|error| panic!("it can be read: {error}"));
+        assert_eq!(opened.vault.accounts().count(), 1, "it can be read");
+        assert!(
+            opened.notes.contains(&Note::NewerMinor { minor: 1 }),
+            "and is known"
+        );
+        assert!(!opened.needs_save, "nobody is asked to save it");
+        let mut vault = opened.vault;
+        vault.purge(now);
+        vault.remove(account(1).id, now).expect("it is listed");
+        let refused = vault.save(&mut rng(5)).err();
+        assert_eq!(
+            refused,
+            Some(SaveError::NewerVersion { minor: 1 }),
+            "never written over"
+        );
+    }
+}

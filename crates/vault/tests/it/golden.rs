@@ -171,7 +171,7 @@ impl Golden {
     }
 
     /// The vault as it is in the folder, not as it is made here.
-    fn from_folder(&self) -> Store {
+    fn as_in_the_folder(&self) -> Store {
         let keyring = self.store.keyring.keys().map(|entry| {
             let (_, name) = entry.split_once('/').expect("<id>/<name>");
             (entry.clone(), self.read(name))
@@ -184,7 +184,7 @@ impl Golden {
     }
 
     fn open(&self, unlock: &Unlock<'_>) -> couchkey_vault::Opened {
-        let store = self.from_folder();
+        let store = self.as_in_the_folder();
         let found = couchkey_vault::Found {
             file_a: store.a,
             file_b: store.b,
@@ -261,7 +261,7 @@ fn version_1_with_an_app_lock_opens_with_both_halves_of_it() {
     let kinds: Vec<_> = opened.vault.slots().iter().map(|slot| slot.kind).collect();
     assert_eq!(kinds, [SlotKind::Strong, SlotKind::Recovery], "two ways in");
     let other = DeviceKey::from_bytes(&[0; 32]).expect("32 bytes");
-    let store = golden.from_folder();
+    let store = golden.as_in_the_folder();
     let found = couchkey_vault::Found {
         file_a: store.a,
         ..couchkey_vault::Found::default()
@@ -281,7 +281,7 @@ fn version_1_with_an_app_lock_opens_with_both_halves_of_it() {
 #[test]
 fn version_1_is_rebuilt_from_its_keyring_entries_alone() {
     let golden = three_ways();
-    let store = golden.from_folder();
+    let store = golden.as_in_the_folder();
     let found = couchkey_vault::Found {
         head: store.keyring.get(&format::head_entry(golden.id)).cloned(),
         ..couchkey_vault::Found::default()
