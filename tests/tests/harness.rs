@@ -4,6 +4,7 @@ use couchkey_tests::desktop::{self, Process, Session, Window};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// Stores a secret with libsecret's own program, which shares no code with us.
 fn store(session: &Session, name: &str, secret: &str) {
@@ -194,19 +195,18 @@ fn the_display_shows_a_window_and_can_be_photographed() {
         .start();
     let empty = session.home().join("empty.png");
     session.screenshot(&empty);
-    let mut command = session.command("xmessage");
-    command.args(["-name", "couchkey-harness", "hello"]);
-    session.spawn("xmessage", command);
-    session.run(
-        "xdotool",
-        [
-            "search",
-            "--sync",
-            "--onlyvisible",
-            "--name",
-            "couchkey-harness",
-        ],
-    );
+    let mut command = session.command("display");
+    command.args([
+        "-title",
+        "couchkey-harness",
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../icons/128x128.png"),
+    ]);
+    session.spawn("display", command);
+    desktop::wait_until("a window", Duration::from_secs(30), || {
+        let mut search = session.command("xdotool");
+        search.args(["search", "--onlyvisible", "--name", "couchkey-harness"]);
+        search.output().is_ok_and(|output| output.status.success())
+    });
     let full = session.home().join("full.png");
     session.screenshot(&full);
     let size = session.run("identify", ["-format", "%wx%h", &full.to_string_lossy()]);
@@ -216,11 +216,11 @@ fn the_display_shows_a_window_and_can_be_photographed() {
     );
     let picture =
         |path: &PathBuf| session.run("identify", ["-format", "%#", &path.to_string_lossy()]);
-    assert_ne!(
-        picture(&empty),
-        picture(&full),
-        "the window is in the picture"
-    );
+    let shown = || {
+        session.screenshot(&full);
+        picture(&full) != picture(&empty)
+    };
+    desktop::wait_until("the window to be painted", Duration::from_secs(30), shown);
 }
 
 #[test]
