@@ -1,0 +1,309 @@
+//! What may be typed after `couchkey`. The help, the manual page and the completions are made from this file.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// 9999-12-31 23:59:59 UTC: later times are typing errors.
+const LATEST: u64 = 253_402_300_799;
+
+/// The sign-in codes of an authenticator app, on the command line.
+///
+/// Start with `couchkey init`, then give `couchkey add` a picture of the QR code.
+#[derive(Parser)]
+#[command(name = "couchkey", version, arg_required_else_help = true)]
+#[command(after_long_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  refused; standard error says why and what to do
+  2  wrong usage
+  3  locked: the vault did not open, or the keyring is not available
+
+Secrets never belong on the command line, where other programs can see them: set-up links and passphrases are read
+from standard input, from a prompt, or (passphrases) from a file descriptor, one a line.";
+
+/// Understood before and after the subcommand.
+#[derive(Args)]
+pub struct Global {
+    /// Print JSON, for programs
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Make codes for this Unix time instead of now
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LATEST))]
+    pub at: Option<u64>,
+
+    /// Where the vault is kept, if not in the usual place
+    #[arg(long, global = true, value_name = "DIR", env = "COUCHKEY_DATA_DIR")]
+    pub data_dir: Option<PathBuf>,
+
+    /// `file`: do without the system's keyring; the vault then opens with a passphrase
+    #[arg(long, global = true, value_name = "KIND", value_enum, default_value_t = Keyring::Auto)]
+    pub keyring: Keyring,
+
+    /// Read passphrases from this file descriptor, one a line
+    #[arg(long, global = true, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Keyring {
+    /// The system's own, where there is one
+    Auto,
+    /// None: everything in the data directory, under a passphrase
+    File,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Make the vault, and show its recovery key once
+    Init(Init),
+    /// Add accounts from QR codes in pictures, from the screen, from a link, or by hand
+    Add(Add),
+    /// List the accounts with their codes
+    List,
+    /// Print the code of one account
+    Code(Code),
+    /// Show all codes, live
+    Watch,
+    /// Say what the otpauth link on standard input holds, without saving it
+    Inspect(Inspect),
+    /// Say what the QR codes in pictures hold, without saving them
+    Scan(Scan),
+    /// Change names, note, pin or groups of an account
+    Edit(Edit),
+    /// Put an account into the trash, where it rests for thirty days
+    Remove(Query),
+    /// List what is in the trash
+    Trash,
+    /// Take an account out of the trash
+    Restore(Query),
+    /// Say whether the vault asks for a passphrase; turn that on or off
+    Lock(Lock),
+    /// Set or change the passphrase
+    Passphrase(Passphrase),
+    /// Make a new recovery key and show it once; the older one ends
+    RecoveryKey(RecoveryKey),
+    /// Open the vault with the recovery key, when nothing else opens it
+    Recover,
+    /// Check keyring, vault and clock, and say what is wrong
+    Doctor,
+    /// Print the completions for a shell
+    Completions {
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page, of Couchkey or of one command
+    Man {
+        /// The command that it is about
+        command: Option<String>,
+    },
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// Ask for a passphrase whenever the vault is opened
+    #[arg(long)]
+    pub lock: bool,
+    /// Write the recovery key as a page to print, too
+    #[arg(long, value_name = "FILE.html")]
+    pub sheet: Option<PathBuf>,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("source").required(true).multiple(true).args(["images", "screen", "manual"]))]
+pub struct Add {
+    /// Pictures with QR codes; `-` reads a link, a list of links or a picture from standard input
+    #[arg(value_name = "IMAGE")]
+    pub images: Vec<PathBuf>,
+    /// Look for QR codes on the screen
+    #[arg(long)]
+    pub screen: bool,
+    /// Ask for the name and the secret key
+    #[arg(long, conflicts_with_all = ["images", "screen"])]
+    pub manual: bool,
+    /// Save without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Save an account again that is in the vault already
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    /// Save what is there of an export whose other QR codes are missing
+    #[arg(long)]
+    pub partial: bool,
+    /// The service's name, if the one in the QR code will not do
+    #[arg(long, value_name = "NAME")]
+    pub issuer: Option<String>,
+    /// The account's name, if the one in the QR code will not do
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+}
+
+#[derive(Args)]
+pub struct Code {
+    /// Part of the service's or the account's name, or the start of the id; nothing if there is only one account
+    pub query: Vec<String>,
+    /// Move the counter of a counter-based account on first
+    #[arg(long)]
+    pub next: bool,
+}
+
+#[derive(Args)]
+pub struct Inspect {
+    /// `-`, for standard input
+    #[arg(value_name = "-", default_value = "-", hide_default_value = true)]
+    pub from: OsString,
+}
+
+#[derive(Args)]
+pub struct Scan {
+    /// Pictures; `-` reads one from standard input
+    #[arg(value_name = "IMAGE", required = true)]
+    pub images: Vec<PathBuf>,
+    /// Also show what other QR codes say, web links for example
+    #[arg(long)]
+    pub text: bool,
+}
+
+#[derive(Args)]
+pub struct Query {
+    /// Part of the service's or the account's name, or the start of the id
+    #[arg(required = true)]
+    pub query: Vec<String>,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).multiple(true)
+    .args(["issuer", "account", "note", "pin", "unpin", "group", "no_groups"]))]
+pub struct Edit {
+    #[command(flatten)]
+    pub query: Query,
+    /// The service's name; "" for none
+    #[arg(long, value_name = "NAME")]
+    pub issuer: Option<String>,
+    /// The account's name; "" for none
+    #[arg(long, value_name = "NAME")]
+    pub account: Option<String>,
+    /// A note of your own; "" for none
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// Show it before the others
+    #[arg(long, conflicts_with = "unpin")]
+    pub pin: bool,
+    /// No longer show it before the others
+    #[arg(long)]
+    pub unpin: bool,
+    /// Put it into this group; give it several times for several groups, which replace the present ones
+    #[arg(long, value_name = "NAME", conflicts_with = "no_groups")]
+    pub group: Vec<String>,
+    /// Take it out of every group
+    #[arg(long)]
+    pub no_groups: bool,
+}
+
+#[derive(Args)]
+pub struct Lock {
+    /// Nothing: say how it is
+    #[arg(value_enum)]
+    pub turn: Option<Turn>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Turn {
+    /// Ask for a passphrase whenever the vault is opened
+    On,
+    /// Open without asking, by the system's keyring
+    Off,
+}
+
+#[derive(Args)]
+pub struct Passphrase {
+    /// Open without a passphrase from now on, by the system's keyring; the same as `lock off`
+    #[arg(long)]
+    pub off: bool,
+}
+
+#[derive(Args)]
+pub struct RecoveryKey {
+    /// Write it as a page to print, too
+    #[arg(long, value_name = "FILE.html")]
+    pub sheet: Option<PathBuf>,
+}
+
+/// Whether an argument is, or holds, what nobody but its owner may see.
+///
+/// Checked before anything else looks at the arguments, because clap repeats what it does not understand. The process
+/// list and the shell's history have seen it by now; our own output need not add to that.
+pub fn holds_a_secret(argument: &OsString) -> bool {
+    let text = argument.to_string_lossy().to_ascii_lowercase();
+    ["otpauth:", "otpauth-migration:", "steam://", "secret="]
+        .iter()
+        .any(|sign| text.contains(sign))
+}
+
+/// Whether a file's name looks like a bare secret: long, and nothing but base32's capitals and figures.
+pub fn looks_like_base32(name: &str) -> bool {
+    let letters = name.chars().filter(|c| !matches!(c, ' ' | '-' | '='));
+    name.len() >= 16
+        && letters
+            .clone()
+            .all(|c| c.is_ascii_alphabetic() || ('2'..='7').contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn links_are_taken_for_secrets_and_names_are_not() {
+        for secret in [
+            "otpauth://totp/a?secret=JBSWY3DPEHPK3PXP",
+            "OTPAUTH://totp/a",
+            "--issuer=otpauth://totp/a",
+            "otpauth-migration://offline?data=CjE",
+            "steam://ABCD",
+            "x?Secret=ABC",
+        ] {
+            assert!(holds_a_secret(&secret.into()), "{secret} is one");
+        }
+        for name in [
+            "StreamTV",
+            "photo.png",
+            "-",
+            "--manual",
+            "my-otpauth-notes.png",
+            "secret.png",
+        ] {
+            assert!(!holds_a_secret(&name.into()), "{name} is none");
+        }
+    }
+
+    #[test]
+    fn a_bare_key_is_told_from_a_picture() {
+        assert!(looks_like_base32("JBSWY3DPEHPK3PXP"), "the usual form");
+        assert!(
+            looks_like_base32("jbsw y3dp ehpk 3pxp"),
+            "as services show it"
+        );
+        assert!(
+            !looks_like_base32("photo-of-the-tv.png"),
+            "a file's name has a point"
+        );
+        assert!(!looks_like_base32("tv"), "too short for any secret");
+    }
+}

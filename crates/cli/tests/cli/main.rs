@@ -1,0 +1,6 @@
+//! The built `couchkey` command from outside, with a vault of its own for every test.
+
+mod inspect;
+mod run;
+mod terminal;
+mod vault;
