@@ -2,14 +2,36 @@
 // that the real window has, so that a violation shows in a browser too. The production build never contains the fake.
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
+import * as simpleIcons from "simple-icons";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
+import { brands } from "./brands";
 
 /** What tauri.conf.json asks of the real window; kept strict here so that tests see what people get. */
 export const contentSecurityPolicy =
   "default-src 'self'; connect-src 'self' ipc: http://ipc.localhost; object-src 'none'; base-uri 'none'; form-action 'none'";
 
+/** The outlines of the chosen brands as one small module: simple-icons' own also carries sources, titles and guidelines. */
+function brandOutlines(): Plugin {
+  const name = "virtual:brand-outlines";
+  return {
+    name,
+    resolveId: (id) => (id === name ? `\0${name}` : null),
+    load(id) {
+      if (id !== `\0${name}`) return null;
+      const bySlug = new Map(Object.values(simpleIcons).map((icon) => [icon.slug, icon.path]));
+      const outlines = brands.map((brand) => {
+        const path = bySlug.get(brand);
+        if (!path) throw new Error(`simple-icons has no mark called ${brand}`);
+        return [brand, path];
+      });
+      return `export default ${JSON.stringify(Object.fromEntries(outlines))}`;
+    },
+  };
+}
+
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), ...(mode === "test" ? [svelteTesting()] : [])],
+  plugins: [svelte(), brandOutlines(), ...(mode === "test" ? [svelteTesting()] : [])],
   define: { __FAKE__: JSON.stringify(mode !== "production") },
   build: {
     target: "es2022",

@@ -1,4 +1,5 @@
 // What every test of the window uses: opening it in a scenario, a clock that stands still, and no complaint in the console.
+import type {} from "../src/lib/ipc/fake"; // what the fake puts on the window
 import { test as base, expect, type Page } from "@playwright/test";
 
 /** 2026-11-23 10:00:08 UTC: eight seconds into a step of thirty. */

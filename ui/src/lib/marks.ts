@@ -1,28 +1,6 @@
 // Bundled brand marks (simple-icons, CC0) for TV and streaming services and for common issuers, else a monogram in a
 // stable colour. Nothing is ever fetched. A mark is a path on a grid of 24.
-import {
-  siAirbnb, siApple, siAppletv, siAtlassian, siAudible, siBandcamp, siBinance, siBitbucket, siBitwarden, siBluesky, siBunq,
-  siCloudflare, siCodeberg, siCoinbase, siCrunchyroll, siDailymotion, siDazn, siDeezer, siDigitalocean, siDiscord, siDocker,
-  siDropbox, siEa, siEbay, siEpicgames, siEtsy, siFacebook, siFirefox, siFubo, siGithub, siGitlab, siGogdotcom, siGoogle, siHbomax,
-  siHetzner, siHomeassistant, siImdb, siInstagram, siItvx, siJellyfin, siKlarna, siKodi, siLastdotfm, siLetterboxd, siLg, siMastodon,
-  siMeta, siMonzo, siMovistar, siMubi, siMullvad, siN26, siNetflix, siNextcloud, siNordvpn, siNotion, siNpm, siOvh, siPanasonic,
-  siPandora, siParamountplus, siPatreon, siPaypal, siPhilipshue, siPinterest, siPlaystation, siPlex, siProton, siPypi, siReddit,
-  siRevolut, siRoblox, siRoku, siRtl, siSamsung, siShopify, siSignal, siSky, siSony, siSoundcloud, siSpotify, siStarz, siSteam, siStripe,
-  siSynology, siTelegram, siTidal, siTiktok, siTrakt, siTubi, siTwitch, siUber, siUbisoft, siVimeo, siVodafone, siWhatsapp, siWise,
-  siWordpress, siX, siYoutube, siZdf, siZoom,
-} from "simple-icons";
-
-const drawn = [
-  siAirbnb, siApple, siAppletv, siAtlassian, siAudible, siBandcamp, siBinance, siBitbucket, siBitwarden, siBluesky, siBunq,
-  siCloudflare, siCodeberg, siCoinbase, siCrunchyroll, siDailymotion, siDazn, siDeezer, siDigitalocean, siDiscord, siDocker,
-  siDropbox, siEa, siEbay, siEpicgames, siEtsy, siFacebook, siFirefox, siFubo, siGithub, siGitlab, siGogdotcom, siGoogle, siHbomax,
-  siHetzner, siHomeassistant, siImdb, siInstagram, siItvx, siJellyfin, siKlarna, siKodi, siLastdotfm, siLetterboxd, siLg, siMastodon,
-  siMeta, siMonzo, siMovistar, siMubi, siMullvad, siN26, siNetflix, siNextcloud, siNordvpn, siNotion, siNpm, siOvh, siPanasonic,
-  siPandora, siParamountplus, siPatreon, siPaypal, siPhilipshue, siPinterest, siPlaystation, siPlex, siProton, siPypi, siReddit,
-  siRevolut, siRoblox, siRoku, siRtl, siSamsung, siShopify, siSignal, siSky, siSony, siSoundcloud, siSpotify, siStarz, siSteam, siStripe,
-  siSynology, siTelegram, siTidal, siTiktok, siTrakt, siTubi, siTwitch, siUber, siUbisoft, siVimeo, siVodafone, siWhatsapp, siWise,
-  siWordpress, siX, siYoutube, siZdf, siZoom,
-];
+import outlines from "virtual:brand-outlines";
 
 /** Other names that issuers go by. */
 const also: Record<string, string> = {
@@ -32,7 +10,7 @@ const also: Record<string, string> = {
   lastfm: "lastdotfm", npmjs: "npm", wordpresscom: "wordpress", amazonaudible: "audible", fubotv: "fubo", roblox: "roblox",
 };
 
-const bySlug = new Map(drawn.map((icon) => [icon.slug, icon.path]));
+const bySlug = new Map(Object.entries(outlines));
 
 /**
  * "Paramount+" and "paramountplus" are one; "Netflix 2" and "netflix.com" are Netflix too. No looser than that: a mark
