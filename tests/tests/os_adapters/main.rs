@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The bound that the keyring's adapter gets where an answer is expected.
 const LONG: &str = "50000";
 /// The bound that it gets where nobody will answer.
-const SHORT: &str = "1500";
+const SHORT: &str = "4000";
 
 /// A process with one adapter in it.
 struct Adapter {
