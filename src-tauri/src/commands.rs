@@ -1,0 +1,331 @@
+//! Everything that the page can ask for, one line each: the app's table of contents.
+//!
+//! No command returns a secret. `preview_image` and `preview_frame` take their bytes as the body of the call, because as
+//! JSON a camera's frame would be a list of a million numbers; bindings.ts leaves them out and ui/src/lib/ipc/index.ts
+//! calls them by hand.
+
+use std::sync::Arc;
+
+use couchkey_authenticator::{
+    Authenticator, ErrorCode, ErrorReport, ManualForm, SettingsView,
+    qr::Grey,
+    view::{AddRow, CodesView, EditForm, Preview, RecoveryKeyView, Status, TrashRow},
+};
+use tauri::{
+    AppHandle, State,
+    ipc::{InvokeBody, Request},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    sheet,
+    shell::{About, Copied, Reply, Shell},
+};
+
+type Room<'a> = State<'a, Arc<Shell>>;
+
+/// Hands the commands whose types are generated to a macro, for the bindings; `first` stand before them.
+macro_rules! every_typed_command {
+    ($($then:ident)::+ $(, $first:ident)*) => {
+        $($then)::+![
+            $($crate::commands::$first,)*
+            $crate::commands::status,
+            $crate::commands::open,
+            $crate::commands::create_vault,
+            $crate::commands::unlock,
+            $crate::commands::recover,
+            $crate::commands::lock,
+            $crate::commands::codes,
+            $crate::commands::hotp_next,
+            $crate::commands::copy_code,
+            $crate::commands::preview_screen,
+            $crate::commands::preview_clipboard,
+            $crate::commands::preview_text,
+            $crate::commands::preview_manual,
+            $crate::commands::pending_preview,
+            $crate::commands::discard_preview,
+            $crate::commands::add,
+            $crate::commands::edit,
+            $crate::commands::move_account,
+            $crate::commands::remove,
+            $crate::commands::restore,
+            $crate::commands::trash,
+            $crate::commands::settings,
+            $crate::commands::set_settings,
+            $crate::commands::set_passphrase,
+            $crate::commands::make_recovery_key,
+            $crate::commands::save_recovery_sheet,
+            $crate::commands::recovery_key_saved,
+            $crate::commands::about,
+            $crate::commands::shown,
+            $crate::commands::touched,
+        ]
+    };
+}
+
+/// Hands all commands to a macro: to Tauri, and to the test of the capability.
+macro_rules! every_command {
+    ($($then:ident)::+) => {
+        every_typed_command!($($then)::+, preview_image, preview_frame)
+    };
+}
+
+/// The state of things.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn status(shell: Room<'_>) -> Reply<Status> {
+    shell.ask(|a| Ok(a.status()))
+}
+
+/// Opens with the device key, if that is enough; may wait for the keyring's own prompt.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn open(shell: Room<'_>) -> Reply<Status> {
+    shell.open()
+}
+
+/// Makes a vault; where there is no keyring it needs a passphrase.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn create_vault(shell: Room<'_>, passphrase: Option<String>) -> Reply<Status> {
+    shell.opens(passphrase.is_some(), |a| {
+        a.create_vault(kept(passphrase).text())
+    })
+}
+
+/// Opens with the passphrase.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn unlock(shell: Room<'_>, passphrase: String) -> Reply<Status> {
+    shell.opens(true, |a| a.unlock(&Zeroizing::new(passphrase)))
+}
+
+/// Opens with the recovery key; `passphrase` is a new one, where there is no keyring.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn recover(shell: Room<'_>, recovery_key: String, passphrase: Option<String>) -> Reply<Status> {
+    shell.opens(true, |a| {
+        a.recover(&Zeroizing::new(recovery_key), kept(passphrase).text())
+    })
+}
+
+/// Forgets the key and every code.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn lock(shell: Room<'_>) -> Reply<Status> {
+    Ok(shell.lock())
+}
+
+/// Every code now, and when the next ones take over.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn codes(shell: Room<'_>) -> Reply<CodesView> {
+    shell.codes()
+}
+
+/// Moves a counter on.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn hotp_next(shell: Room<'_>, id: String) -> Reply<CodesView> {
+    shell.act(|a| a.hotp_next(&id))
+}
+
+/// Puts a code on the clipboard, for a while.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn copy_code(shell: Room<'_>, id: String, next: bool) -> Reply<Copied> {
+    shell.copy_code(&id, next)
+}
+
+/// What the QR codes on the screen would add.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_screen(shell: Room<'_>) -> Reply<Preview> {
+    shell.act(Authenticator::preview_screen)
+}
+
+/// What the picture or text on the clipboard would add.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_clipboard(shell: Room<'_>) -> Reply<Preview> {
+    shell.preview_clipboard()
+}
+
+/// What a text would add: one or more links, one a line.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_text(shell: Room<'_>, text: String) -> Reply<Preview> {
+    shell.act(|a| a.preview_text(&Zeroizing::new(text)))
+}
+
+/// What a filled-in form would add.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_manual(shell: Room<'_>, form: ManualForm) -> Reply<Preview> {
+    shell.act(|a| a.preview_manual(&form))
+}
+
+/// What a link brought; rejects, once, with the reason why a link was refused.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn pending_preview(shell: Room<'_>) -> Reply<Option<Preview>> {
+    shell.pending_preview()
+}
+
+/// Forgets what was previewed.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn discard_preview(shell: Room<'_>) -> Reply<()> {
+    shell.act(|a| {
+        a.discard_preview();
+        Ok(())
+    })
+}
+
+/// Adds rows of the preview: all of them, or none. Answers their ids.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn add(shell: Room<'_>, rows: Vec<AddRow>) -> Reply<Vec<String>> {
+    shell.act(|a| a.add(&rows))
+}
+
+/// Changes names, note, pin or groups.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn edit(shell: Room<'_>, id: String, edit: EditForm) -> Reply<()> {
+    shell.act(|a| a.edit(&id, edit))
+}
+
+/// Moves an account to another place in the list.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn move_account(shell: Room<'_>, id: String, position: u32) -> Reply<()> {
+    shell.act(|a| a.move_account(&id, position))
+}
+
+/// Puts an account into the trash.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn remove(shell: Room<'_>, id: String) -> Reply<()> {
+    shell.act(|a| a.remove(&id))
+}
+
+/// Takes it out again.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn restore(shell: Room<'_>, id: String) -> Reply<()> {
+    shell.act(|a| a.restore(&id))
+}
+
+/// What is in the trash.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn trash(shell: Room<'_>) -> Reply<Vec<TrashRow>> {
+    shell.act(Authenticator::trash)
+}
+
+/// What the person has set.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn settings(shell: Room<'_>) -> Reply<SettingsView> {
+    shell.ask(Authenticator::settings)
+}
+
+/// Keeps new settings.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn set_settings(shell: Room<'_>, settings: SettingsView) -> Reply<()> {
+    shell.set_settings(&settings)
+}
+
+/// Sets the app lock; `null` ends it.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn set_passphrase(shell: Room<'_>, passphrase: Option<String>) -> Reply<Status> {
+    shell.opens(true, |a| a.set_passphrase(kept(passphrase).text()))
+}
+
+/// Makes a new recovery key and shows it this once.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn make_recovery_key(shell: Room<'_>) -> Reply<RecoveryKeyView> {
+    shell.act(Authenticator::make_recovery_key)
+}
+
+/// Saves the recovery sheet where the person says; `false` when they say nowhere.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn save_recovery_sheet(app: AppHandle, shell: Room<'_>) -> Reply<bool> {
+    sheet::save(&app, &shell)
+}
+
+/// The recovery key is written down.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn recovery_key_saved(shell: Room<'_>) -> Reply<()> {
+    shell.act(Authenticator::recovery_key_saved)
+}
+
+/// What this program is.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn about(shell: Room<'_>) -> Reply<About> {
+    Ok(shell.about())
+}
+
+/// The first screen is ready: the window may appear.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn shown(app: AppHandle) {
+    crate::show(&app)
+}
+
+/// Somebody is there.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn touched(shell: Room<'_>) {
+    shell.guard().sign_of_life()
+}
+
+/// What the QR codes of a picture would add; the body is the picture's file.
+#[tauri::command(async)]
+pub fn preview_image(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
+    let bytes = body(&request)?;
+    shell.act(|a| a.preview_picture(bytes))
+}
+
+/// What a camera's frame would add; the body is its luma, row by row, and the headers `width` and `height` say its size.
+#[tauri::command(async)]
+pub fn preview_frame(shell: Room<'_>, request: Request<'_>) -> Reply<Option<Preview>> {
+    let frame = frame(&request)?;
+    shell.act(|a| a.preview_frame(&frame))
+}
+
+/// A passphrase that is wiped when its command is over.
+struct Kept(Option<Zeroizing<String>>);
+
+impl Kept {
+    fn text(&self) -> Option<&str> {
+        self.0.as_ref().map(|text| text.as_str())
+    }
+}
+
+fn kept(passphrase: Option<String>) -> Kept {
+    Kept(passphrase.map(Zeroizing::new))
+}
+
+fn body<'a>(request: &'a Request<'_>) -> Reply<&'a [u8]> {
+    match request.body() {
+        InvokeBody::Raw(bytes) => Ok(bytes),
+        InvokeBody::Json(_) => Err(ErrorCode::Internal.into()), // the page calls it wrongly
+    }
+}
+
+fn frame(request: &Request<'_>) -> Reply<Grey> {
+    let size = |name| -> Option<usize> { request.headers().get(name)?.to_str().ok()?.parse().ok() };
+    let (Some(width), Some(height)) = (size("width"), size("height")) else {
+        return Err(ErrorCode::Internal.into());
+    };
+    Grey::new(width, height, body(request)?.to_vec())
+        .map_err(|error| ErrorReport::from(couchkey_authenticator::Error::from(error)))
+}

@@ -1,0 +1,53 @@
+//! Which way the web view draws, chosen before GTK starts: docs/decisions/0057 has the figures.
+
+/// Where there is no graphics card to draw with, takes the way that is quickest and smallest without one.
+///
+/// To be called at the start of `main`, before there is a second thread.
+pub fn choose() {
+    #[cfg(target_os = "linux")]
+    for name in linux::wanted(linux::has_render_node()) {
+        if std::env::var_os(name).is_some() {
+            continue; // the person's own choice
+        }
+        // SAFETY: `run` calls this first, while the process has one thread, so nobody reads the environment meanwhile.
+        #[allow(unsafe_code)]
+        unsafe {
+            std::env::set_var(name, "1");
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    /// The switches of WebKitGTK to set.
+    pub fn wanted(render_node: bool) -> &'static [&'static str] {
+        if render_node {
+            &[]
+        } else {
+            &["WEBKIT_DISABLE_COMPOSITING_MODE"]
+        }
+    }
+
+    /// A DRM render node is what the web view would draw with.
+    pub fn has_render_node() -> bool {
+        std::fs::read_dir("/dev/dri").is_ok_and(|entries| {
+            entries
+                .flatten()
+                .any(|entry| entry.file_name().as_encoded_bytes().starts_with(b"renderD"))
+        })
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn a_graphics_card_is_left_alone() {
+            assert!(wanted(true).is_empty(), "hardware draws best as it is");
+            assert!(
+                !wanted(false).is_empty(),
+                "without one there is a quicker way"
+            );
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! What the window's commands share: the authenticator, the clipboard, the guard, and how news reaches the page.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
+};
+
+use couchkey_authenticator::{
+    Authenticator, Error, ErrorReport,
+    os::default_data_dir,
+    view::{CodesView, Preview, Status, VaultState},
+};
+use serde::Serialize;
+
+use crate::{
+    clipboard::{self, Clipboard, SystemBoard},
+    guard::Guard,
+    start::Start,
+};
+
+/// What a command answers.
+pub type Reply<T> = Result<T, ErrorReport>;
+
+/// News for the page; the name is all there is to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
+#[serde(rename_all = "snake_case")]
+pub enum RustEvent {
+    /// The vault was locked.
+    Locked,
+    /// The codes may have changed: ask again.
+    Changed,
+    /// A link brought something to add, or a reason why not.
+    Preview,
+    /// The keyring does not answer; most often its own dialog waits for a person.
+    WaitingForKeyring,
+}
+
+impl RustEvent {
+    /// Its name, as the page listens for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Changed => "changed",
+            Self::Preview => "preview",
+            Self::WaitingForKeyring => "waiting_for_keyring",
+        }
+    }
+}
+
+/// A code that is on the clipboard now.
+#[derive(Debug, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct Copied {
+    /// Seconds until it is taken off again; `None` where the person wants it to stay.
+    pub clears_in_seconds: Option<u32>,
+}
+
+/// What this program is and can do here.
+#[derive(Debug, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct About {
+    /// As in Cargo.toml.
+    pub version: &'static str,
+    /// Where the vault is.
+    pub data_dir: String,
+    /// Whether screenshots and recordings leave this window out. Linux and phones have no such thing.
+    pub content_protected: bool,
+    /// Whether copied codes carry the system's "do not keep" hints.
+    pub clipboard_hints: bool,
+}
+
+/// The state behind the window.
+pub struct Shell {
+    authenticator: Authenticator,
+    clipboard: Clipboard<SystemBoard>,
+    guard: Guard,
+    data_dir: String,
+    first: First,
+    refused_link: Mutex<Option<ErrorReport>>,
+    tell: OnceLock<Box<dyn Fn(RustEvent) + Send + Sync>>,
+}
+
+/// Argon2id takes a second or two by itself; a keyring with nobody to ask answers in milliseconds.
+const PATIENCE: Duration = Duration::from_millis(1500);
+const PATIENCE_WITH_PASSPHRASE: Duration = Duration::from_secs(6);
+
+impl Shell {
+    /// A shell on this machine's vault.
+    ///
+    /// # Errors
+    /// Where the system names no place for data.
+    pub fn new(start: &Start) -> Result<Arc<Self>, Error> {
+        let dir = match &start.data_dir {
+            Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| dir.clone()),
+            None => default_data_dir().unwrap_or_else(PathBuf::new),
+        };
+        Ok(Arc::new(Self {
+            authenticator: Authenticator::on_this_machine(
+                start.data_dir.as_deref(),
+                start.keyring,
+            )?,
+            clipboard: Clipboard::new(),
+            guard: Guard::default(),
+            data_dir: dir.to_string_lossy().into_owned(),
+            first: First::default(),
+            refused_link: Mutex::default(),
+            tell: OnceLock::new(),
+        }))
+    }
+
+    /// Opens the vault while the web view is still loading, so that its first question finds the answer ready.
+    pub fn open_early(self: &Arc<Self>, link: Option<zeroize::Zeroizing<String>>) {
+        let shell = Arc::clone(self);
+        shell.first.begin();
+        std::thread::spawn(move || {
+            let answer = shell.opening(PATIENCE, |authenticator| authenticator.open());
+            shell.first.end(
+                answer
+                    .ok()
+                    .filter(|status| status.state == VaultState::Trouble),
+            );
+            if let Some(link) = link {
+                shell.link(&link);
+            }
+        });
+    }
+
+    /// From now on news goes to the page.
+    pub fn tells(&self, tell: impl Fn(RustEvent) + Send + Sync + 'static) {
+        let _ = self.tell.set(Box::new(tell)); // there is one window, so this is called once
+    }
+
+    /// The rule for locking by itself.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Asks the authenticator. Blocking is allowed: other commands go on meanwhile.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn ask<T>(&self, question: impl FnOnce(&Authenticator) -> Result<T, Error>) -> Reply<T> {
+        blocking(|| question(&self.authenticator).map_err(ErrorReport::from))
+    }
+
+    /// Asks on behalf of a person, which shows that somebody is there.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn act<T>(&self, action: impl FnOnce(&Authenticator) -> Result<T, Error>) -> Reply<T> {
+        self.guard.sign_of_life();
+        self.ask(action)
+    }
+
+    /// Asks for something that may open the vault, and follows what it is now.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn opens(
+        &self,
+        passphrase: bool,
+        action: impl FnOnce(&Authenticator) -> Result<Status, Error>,
+    ) -> Reply<Status> {
+        self.guard.sign_of_life();
+        let patience = if passphrase {
+            PATIENCE_WITH_PASSPHRASE
+        } else {
+            PATIENCE
+        };
+        self.opening(patience, action)
+    }
+
+    /// Waits for a person, and lets the other commands go on meanwhile.
+    pub fn waiting<T>(&self, answer: impl FnOnce() -> T) -> T {
+        let answer = blocking(answer);
+        self.guard.sign_of_life();
+        answer
+    }
+
+    /// The codes, as soon as the early opening is over.
+    ///
+    /// # Errors
+    /// The vault is locked.
+    pub fn codes(&self) -> Reply<CodesView> {
+        blocking(|| self.first.wait());
+        self.ask(Authenticator::codes)
+    }
+
+    /// Opens with the device key. The first time, the early opening's answer is the answer: nobody is asked twice.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn open(&self) -> Reply<Status> {
+        blocking(|| self.first.wait());
+        match self.first.take_trouble() {
+            Some(trouble) => Ok(trouble),
+            None => self.opens(false, Authenticator::open),
+        }
+    }
+
+    /// Locks, takes a copied code off the clipboard, and tells the page.
+    pub fn lock(&self) -> Status {
+        let status = blocking(|| self.authenticator.lock());
+        self.guard.closed();
+        self.clipboard.clear();
+        self.tell(RustEvent::Locked);
+        status
+    }
+
+    /// Keeps new settings, and follows them.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn set_settings(&self, settings: &couchkey_authenticator::SettingsView) -> Reply<()> {
+        self.act(|authenticator| authenticator.set_settings(settings))?;
+        self.guard.open(settings);
+        Ok(())
+    }
+
+    /// Puts a code on the clipboard, and takes it off again in time.
+    ///
+    /// # Errors
+    /// No such account, locked, or a clipboard that cannot be used.
+    pub fn copy_code(&self, id: &str, next: bool) -> Reply<Copied> {
+        let copy = self.act(|authenticator| authenticator.code_to_copy(id, next))?;
+        let stays = copy
+            .clear_after_seconds
+            .map(|seconds| Duration::from_secs(seconds.into()));
+        blocking(|| self.clipboard.put(copy.code, stays))?;
+        Ok(Copied {
+            clears_in_seconds: copy.clear_after_seconds,
+        })
+    }
+
+    /// What the picture or the text on the clipboard would add.
+    ///
+    /// # Errors
+    /// Nothing is there, or nothing that enrols.
+    pub fn preview_clipboard(&self) -> Reply<Preview> {
+        match blocking(|| self.clipboard.take_in())? {
+            clipboard::Content::Picture(picture) => {
+                self.act(|authenticator| authenticator.preview_picture(&picture))
+            }
+            clipboard::Content::Text(text) => {
+                self.act(|authenticator| authenticator.preview_text(&text))
+            }
+        }
+    }
+
+    /// What a link brought.
+    ///
+    /// # Errors
+    /// Once, why a link was refused.
+    pub fn pending_preview(&self) -> Reply<Option<Preview>> {
+        match held(&self.refused_link).take() {
+            Some(report) => Err(report),
+            None => self.ask(|authenticator| Ok(authenticator.pending_preview())),
+        }
+    }
+
+    /// Takes a link in. The page is told, and asks with [`Shell::pending_preview`].
+    pub fn link(&self, link: &str) {
+        let answer = self.act(|authenticator| authenticator.preview_text(link));
+        *held(&self.refused_link) = answer.err();
+        self.tell(RustEvent::Preview);
+    }
+
+    /// The window came to the front: somebody is there, and another program may have changed the vault.
+    pub fn came_to_front(&self) {
+        self.guard.sign_of_life();
+        self.tell(RustEvent::Changed);
+    }
+
+    /// Nobody is there, or the computer goes to sleep.
+    pub fn lock_unattended(&self) {
+        tracing::info!(target: "couchkey", "locked: nobody is there");
+        self.lock();
+    }
+
+    /// The program ends: nothing of ours stays on the clipboard, and no key in memory.
+    pub fn end(&self) {
+        self.clipboard.clear();
+        self.authenticator.lock();
+    }
+
+    /// What this program is and can do here.
+    pub fn about(&self) -> About {
+        About {
+            version: env!("CARGO_PKG_VERSION"),
+            data_dir: self.data_dir.clone(),
+            content_protected: crate::CONTENT_PROTECTION,
+            clipboard_hints: clipboard::HINTS,
+        }
+    }
+
+    fn opening(
+        &self,
+        patience: Duration,
+        action: impl FnOnce(&Authenticator) -> Result<Status, Error>,
+    ) -> Reply<Status> {
+        let status = self.patiently(patience, || self.ask(action))?;
+        if status.state == VaultState::Open
+            && let Ok(settings) = self.ask(Authenticator::settings)
+        {
+            self.guard.open(&settings);
+        }
+        Ok(status)
+    }
+
+    /// Does the work; when it takes long, the page is told that the keyring is waited for.
+    fn patiently<T>(&self, patience: Duration, work: impl FnOnce() -> T) -> T {
+        let (done, working) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let working = working;
+                if working.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                    self.tell(RustEvent::WaitingForKeyring);
+                }
+            });
+            let answer = work();
+            drop(done);
+            answer
+        })
+    }
+
+    fn tell(&self, event: RustEvent) {
+        if let Some(tell) = self.tell.get() {
+            tell(event);
+        }
+    }
+}
+
+/// The early opening: whether it is over, and the trouble that it met, for whoever asks first.
+#[derive(Default)]
+struct First {
+    state: Mutex<FirstState>,
+    over: Condvar,
+}
+
+#[derive(Default)]
+enum FirstState {
+    /// Nobody started it: there is nothing to wait for.
+    #[default]
+    Never,
+    Running,
+    Over(Option<Status>),
+}
+
+impl First {
+    fn begin(&self) {
+        *held(&self.state) = FirstState::Running;
+    }
+
+    fn end(&self, trouble: Option<Status>) {
+        *held(&self.state) = FirstState::Over(trouble);
+        self.over.notify_all();
+    }
+
+    /// As long as the keyring's own dialog is open, if need be: the keyring's adapter gives up in time.
+    fn wait(&self) {
+        let state = held(&self.state);
+        drop(
+            self.over
+                .wait_while(state, |state| matches!(state, FirstState::Running)),
+        );
+    }
+
+    fn take_trouble(&self) -> Option<Status> {
+        match &mut *held(&self.state) {
+            FirstState::Over(trouble) => trouble.take(),
+            FirstState::Never | FirstState::Running => None,
+        }
+    }
+}
+
+/// Runs work that blocks, without keeping the other commands from running: Tauri has as many workers as processors.
+fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    tokio::task::block_in_place(work)
+}
+
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
