@@ -32,6 +32,7 @@ from standard input, from a prompt, or (passphrases) from a file descriptor, one
 
 /// Understood before and after the subcommand.
 #[derive(Args)]
+#[command(next_help_heading = "For every command")]
 pub struct Global {
     /// Print JSON, for programs
     #[arg(long, global = true)]

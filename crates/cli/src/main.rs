@@ -2,12 +2,14 @@
 #![forbid(unsafe_code)]
 
 mod accounts;
+mod add;
 mod args;
 mod ask;
 mod clock;
-mod enrol;
 mod refusal;
+mod scan;
 mod show;
+mod source;
 mod vault;
 mod watch;
 
@@ -24,6 +26,7 @@ use crate::{
 };
 
 fn main() -> ExitCode {
+    no_core_dumps();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),
@@ -34,6 +37,20 @@ fn main() -> ExitCode {
         Ok(code)
     });
     ExitCode::from(outcome.unwrap_or_else(|stop| ended(stop, &mut out)))
+}
+
+/// A core dump would write every open secret to the disk.
+fn no_core_dumps() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        let nothing = Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        };
+        // Where the system refuses, it refuses the dump to this process too, or nothing can be done about it.
+        let _ = setrlimit(Resource::Core, nothing);
+    }
 }
 
 /// The command line, or the exit code after everything was said about it.
@@ -59,16 +76,16 @@ fn parse() -> Result<Cli, u8> {
 fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
     let at = cli.global.at.map(UnixTime::from_secs);
     let stdin_is_data = match &cli.command {
-        Command::Add(add) => enrol::takes_stdin(&add.images),
-        Command::Scan(scan) => enrol::takes_stdin(&scan.images),
+        Command::Add(add) => source::takes_stdin(&add.images),
+        Command::Scan(scan) => source::takes_stdin(&scan.images),
         Command::Inspect(_) => true,
         _ => false,
     };
     let mut ask = Ask::new(cli.global.passphrase_fd, stdin_is_data)?;
     let ask = &mut ask;
     match &cli.command {
-        Command::Inspect(args) => return enrol::inspect(ask, out, at, args),
-        Command::Scan(args) => return enrol::scan(ask, out, at, args),
+        Command::Inspect(args) => return scan::inspect(ask, out, at, args),
+        Command::Scan(args) => return scan::scan(ask, out, at, args),
         Command::Completions { shell } => return completions(*shell, out),
         Command::Man { command } => return man(command.as_deref(), out),
         _ => {}
@@ -76,7 +93,7 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
     let authenticator = &vault::on_this_machine(&cli.global)?;
     match &cli.command {
         Command::Init(args) => vault::init(authenticator, ask, out, args),
-        Command::Add(args) => enrol::add(authenticator, ask, out, at, args),
+        Command::Add(args) => add::add(authenticator, ask, out, at, args),
         Command::List => accounts::list(authenticator, ask, out, at),
         Command::Code(args) => accounts::code(authenticator, ask, out, at, args),
         Command::Watch => watch::watch(authenticator, ask, out),
@@ -145,7 +162,7 @@ fn ended(stop: Stop, out: &mut Out) -> u8 {
                 "output_unwritten",
                 format!(
                     "The answer could not be written: {}.",
-                    enrol::why(error.kind())
+                    source::why(error.kind())
                 ),
                 "Check where the output goes, and try again. What was to be changed has been changed.",
             ));

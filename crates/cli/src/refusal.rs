@@ -103,7 +103,7 @@ fn in_commands(code: ErrorCode) -> Option<&'static str> {
             "Have the recovery key ready and type: couchkey recover. Nothing is deleted, and no new key is made without you."
         }
         C::KeyringUnavailable => {
-            "Start its service (on Linux: GNOME Keyring, KWallet or KeePassXC). If this computer has none, a vault under a passphrase works too: add --keyring file to every command."
+            "Start its service (on Linux: GNOME Keyring, KWallet or KeePassXC) and try again. Or open the vault without it: couchkey recover"
         }
         C::AccountNotFound => "See what is there: couchkey list. What was removed: couchkey trash",
         C::AmbiguousQuery => "Type more of the name, or the id that couchkey list shows.",

@@ -188,8 +188,19 @@ pub fn short(id: Option<&str>) -> &str {
     id.map_or("", |id| id.get(..8).unwrap_or(id))
 }
 
-/// A warning's word as a sentence for people; what it means comes first, and nothing here is a reason to stop.
-pub fn warning(word: &str) -> &str {
+/// A warning's word as a sentence for people, with the second name where two services are named.
+pub fn warning(word: &str, label_issuer: Option<&str>) -> String {
+    match (word, label_issuer) {
+        ("issuer-mismatch", Some(other)) => format!(
+            "It names a second service, {}. Look twice at whom it is from.",
+            safe(other)
+        ),
+        _ => sentence(word).to_owned(),
+    }
+}
+
+/// What it means comes first; nothing here is a reason to stop.
+fn sentence(word: &str) -> &str {
     match word {
         "algorithm-alias" => {
             "The algorithm's name is spelled in an unusual way. Couchkey understood it."
@@ -341,7 +352,7 @@ mod tests {
             .filter(|word| !matches!(*word, "totp" | "hotp" | "steam"));
         let mut count = 0;
         for word in words {
-            assert_ne!(warning(word), word, "{word} would reach people as it is");
+            assert_ne!(sentence(word), word, "{word} would reach people as it is");
             count += 1;
         }
         assert!(count >= 11, "the list in couchkey-otp was found: {count}");

@@ -3,7 +3,7 @@
 use std::{fs::OpenOptions, io::Write, path::Path};
 
 use couchkey_authenticator::{
-    Authenticator, Check, ErrorCode, KeyringChoice,
+    Authenticator, Check, ErrorCode, ErrorReport, KeyringChoice,
     view::{KeyringKind, LockKind, Notice, Status, VaultState},
 };
 use serde::Serialize;
@@ -14,6 +14,7 @@ use crate::{
     ask::Ask,
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
+    source,
 };
 
 /// How often a person may mistype the passphrase before the command ends.
@@ -232,7 +233,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
     let written = options
         .open(path)
         .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
-    written.map_err(|error| sheet_refused(crate::enrol::why(error.kind())))
+    written.map_err(|error| sheet_refused(source::why(error.kind())))
 }
 
 /// `couchkey recover`
@@ -365,11 +366,20 @@ fn lock_sentence(status: &Status) -> &'static str {
 /// `couchkey doctor`
 pub fn doctor(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
     let missing = must_exist(authenticator).err();
-    if missing.is_none() {
-        look_inside(authenticator, ask)?;
-    }
+    let trouble = match missing {
+        Some(_) => None,
+        None => look_inside(authenticator, ask)?.map(Refusal::from),
+    };
     let mut checks = authenticator.check();
     let status = authenticator.status();
+    if let Some(trouble) = &trouble {
+        for check in checks
+            .iter_mut()
+            .filter(|check| check.name == "vault" && !check.good)
+        {
+            check.hint.clone_from(&trouble.hint);
+        }
+    }
     if matches!(status.keyring, KeyringKind::File | KeyringKind::Missing) {
         // A vault under a passphrase alone lacks nothing when there is no keyring.
         for check in checks
@@ -406,25 +416,23 @@ pub fn doctor(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Re
         Some(stop) if !out.is_json() => Err(stop),
         Some(_) => Ok(REFUSED),
         None if good => Ok(DONE),
-        None => Ok(status
-            .trouble
-            .map_or(REFUSED, |trouble| Refusal::from(trouble).exit_code())),
+        None => Ok(trouble.map_or(REFUSED, |trouble| trouble.exit_code())),
     }
 }
 
-/// Unlocks where that costs nobody anything, so that the accounts can be looked at too.
-fn look_inside(authenticator: &Authenticator, ask: &mut Ask) -> Result<(), Stop> {
-    let locked = authenticator.open()?.state == VaultState::Locked;
-    if !locked || !(ask.has_descriptor() || ask.somebody_is_there()) {
-        return Ok(());
-    }
-    match ask.passphrase("Passphrase, to look inside too (Enter alone: do not): ")? {
-        Some(passphrase) if !passphrase.is_empty() => {
-            authenticator.unlock(&passphrase)?;
-            Ok(())
+/// Unlocks where that costs nobody anything, so that the accounts can be looked at too; says what is in the way.
+fn look_inside(authenticator: &Authenticator, ask: &mut Ask) -> Result<Option<ErrorReport>, Stop> {
+    let status = authenticator.open()?;
+    if status.state == VaultState::Locked && (ask.has_descriptor() || ask.somebody_is_there()) {
+        let prompt = "Passphrase, to look inside too (Enter alone: do not): ";
+        match ask.passphrase(prompt)? {
+            Some(passphrase) if !passphrase.is_empty() => {
+                authenticator.unlock(&passphrase)?;
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(status.trouble)
 }
 
 /// What `doctor --json` prints.

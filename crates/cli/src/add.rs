@@ -1,29 +1,21 @@
-//! The ways in: pictures, the screen, a link on standard input, a form. And `inspect` and `scan`, which save nothing.
+//! `couchkey add`: from pictures, the screen, a link on standard input or a form, through a preview, into the vault.
 
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read},
-    path::{Path, PathBuf},
-    time::Instant,
-};
+use std::path::Path;
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, ManualForm, Scanned, inspect as inspect_text, qr,
-    scan as scan_picture,
+    Authenticator, Error, ErrorCode, ManualForm, qr,
     view::{AddRow, BatchView, EnrolmentView, KindWord, Preview, PreviewRow, SkippedRow},
 };
 use couchkey_otp::{OtpauthError, UnixTime};
-use serde::Serialize;
 use zeroize::Zeroizing;
 
 use crate::{
     accounts,
-    args::{self, Add, Inspect, Scan},
-    ask::{Ask, MAX_TEXT},
-    clock,
+    args::Add,
+    ask::Ask,
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
+    source::{self, is_stdin},
     vault,
 };
 
@@ -35,7 +27,7 @@ pub fn add(
     at: Option<UnixTime>,
     args: &Add,
 ) -> Result<u8, Stop> {
-    no_secret_among(&args.images)?;
+    source::no_secret_among(&args.images)?;
     vault::must_exist(authenticator)?;
     // What does not need the vault comes first: nobody types a passphrase to learn that a picture is blurred.
     let read = if args.manual {
@@ -122,7 +114,7 @@ impl Sources {
             .preview_text(&all)
             .map_err(|error| match error.code() {
                 ErrorCode::ClipboardEmpty if self.has_picture => ErrorCode::QrIsOther.into(),
-                ErrorCode::ClipboardEmpty => nothing_came().into(),
+                ErrorCode::ClipboardEmpty => source::nothing_came().into(),
                 // A line of text is no QR code; the words must fit what the person did.
                 ErrorCode::QrIsOther | ErrorCode::QrIsWebLink if !self.has_picture => {
                     Error::from(OtpauthError::NotOtpauth).into()
@@ -152,8 +144,8 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
             }
             stdin_was_read = true;
             let bytes = ask.everything(qr::MAX_BYTES as u64)?;
-            if !is_picture(&bytes) {
-                for line in text_of(&bytes)?.lines().map(str::trim) {
+            if !source::is_picture(&bytes) {
+                for line in source::text_of(&bytes)?.lines().map(str::trim) {
                     if !line.is_empty() && !line.starts_with('#') {
                         sources.push(line);
                     }
@@ -162,7 +154,7 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
             }
             bytes
         } else {
-            read_file(path)?
+            source::read_file(path)?
         };
         let found = qr::read_picture(&bytes)
             .map(|picture| qr::decode(&picture, qr::Effort::Still))
@@ -201,7 +193,7 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
 /// With several pictures, people need to know which one it is.
 fn in_file(path: &Path, error: Error) -> Stop {
     let mut refusal = Refusal::from(error.report());
-    refusal.message = format!("{}: {}", file_name(path), refusal.message);
+    refusal.message = format!("{}: {}", source::file_name(path), refusal.message);
     refusal.into()
 }
 
@@ -279,7 +271,7 @@ fn tell_preview(out: &mut Out, new: &[&PreviewRow], rows: &[AddRow], asks: bool)
         for word in &row.warnings {
             out.tell(format!(
                 "  warning: {}",
-                warning(word, row.label_issuer.as_deref())
+                show::warning(word, row.label_issuer.as_deref())
             ));
         }
     }
@@ -312,16 +304,6 @@ fn tell_left_out(out: &mut Out, there: &[&PreviewRow], skipped: &[SkippedRow]) {
 /// Whether something that was left out was meant to be an account; a web link beside the code was not.
 fn is_enrolment(code: ErrorCode) -> bool {
     !matches!(code, ErrorCode::QrIsWebLink | ErrorCode::QrIsOther)
-}
-
-fn warning(word: &str, label_issuer: Option<&str>) -> String {
-    match (word, label_issuer) {
-        ("issuer-mismatch", Some(other)) => format!(
-            "It names a second service, {}. Look twice at whom it is from.",
-            show::safe(other)
-        ),
-        _ => show::warning(word).to_owned(),
-    }
 }
 
 /// The form of `--manual`, question by question.
@@ -392,307 +374,4 @@ fn form(ask: &mut Ask, args: &Add) -> Result<ManualForm, Stop> {
             .map_err(|_| Error::from(OtpauthError::BadPeriod))?;
     }
     Ok(form)
-}
-
-/// `couchkey inspect`
-pub fn inspect(
-    ask: &mut Ask,
-    out: &mut Out,
-    at: Option<UnixTime>,
-    args: &Inspect,
-) -> Result<u8, Stop> {
-    if !is_stdin(Path::new(&args.from)) {
-        // Not repeated: it may be anything, a secret too.
-        return Err(Stop::Usage(Refusal::new(
-            "usage",
-            "`inspect` reads the set-up link from standard input only.",
-            "couchkey inspect - <FILE. For pictures: couchkey scan PICTURE",
-        )));
-    }
-    let bytes = ask.link()?;
-    let at = at.unwrap_or_else(clock::now);
-    let text = text_of(&bytes)?;
-    if text.trim().is_empty() {
-        return Err(nothing_came().into());
-    }
-    let view = inspect_text(text, at)?;
-    if out.is_json() {
-        out.json(&view)?;
-    } else {
-        for line in described(&view, at) {
-            out.line(line)?;
-        }
-    }
-    Ok(DONE)
-}
-
-fn described(view: &EnrolmentView, at: UnixTime) -> Vec<String> {
-    let mut rows = vec![
-        (
-            "service",
-            view.issuer
-                .as_deref()
-                .map_or("not named".to_owned(), show::safe),
-        ),
-        (
-            "account",
-            match view.account.as_str() {
-                "" => "not named".to_owned(),
-                account => show::safe(account),
-            },
-        ),
-        ("kind", show::kind(view)),
-        ("digits", view.digits.to_string()),
-        ("algorithm", view.algorithm.clone()),
-        ("secret", format!("{} bits (not shown)", view.secret_bits)),
-        (
-            "code",
-            match show::seconds_left(view, at.as_secs()) {
-                Some(left) => format!("{}   ({left} s left)", show::grouped(&view.code, 3)),
-                None => show::grouped(&view.code, 3),
-            },
-        ),
-    ];
-    for word in &view.warnings {
-        rows.push(("warning", warning(word, view.label_issuer.as_deref())));
-    }
-    let rows: Vec<Vec<String>> = rows
-        .into_iter()
-        .map(|(name, value)| vec![name.to_owned(), value])
-        .collect();
-    show::columns(&rows)
-}
-
-/// `couchkey scan`
-pub fn scan(ask: &mut Ask, out: &mut Out, at: Option<UnixTime>, args: &Scan) -> Result<u8, Stop> {
-    no_secret_among(&args.images)?;
-    let at = at.unwrap_or_else(clock::now);
-    let mut answers = Vec::new();
-    let mut unread = false;
-    for path in &args.images {
-        let bytes = if is_stdin(path) {
-            ask.everything(qr::MAX_BYTES as u64)
-        } else {
-            read_file(path)
-        };
-        let start = Instant::now();
-        let scanned = bytes.and_then(|bytes| Ok(scan_picture(&bytes, at)?));
-        let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let scanned = match scanned {
-            Ok(scanned) => Ok(scanned),
-            Err(Stop::Refused(refusal)) if refusal.code == ErrorCode::NoQrCode.as_str() => {
-                Ok(Vec::new())
-            }
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(other) => return Err(other),
-        };
-        unread |= scanned.is_err();
-        if out.is_json() {
-            answers.push(picture_answer(path, scanned, millis, args.text));
-        } else {
-            tell_picture(out, path, &scanned, at, args.text)?;
-        }
-    }
-    if out.is_json() {
-        out.json(&answers)?;
-    }
-    Ok(if unread { REFUSED } else { DONE })
-}
-
-/// One picture's object in the array of `scan --json`.
-#[derive(Serialize)]
-struct PictureAnswer {
-    image: String,
-    codes: Vec<CodeAnswer>,
-    millis: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<Refusal>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum CodeAnswer {
-    Enrolment(EnrolmentView),
-    Refused {
-        error: Refusal,
-    },
-    Other {
-        text_kind: &'static str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        text: Option<String>,
-    },
-}
-
-fn picture_answer(
-    path: &Path,
-    scanned: Result<Vec<Scanned>, Refusal>,
-    millis: u64,
-    with_text: bool,
-) -> PictureAnswer {
-    let (codes, error) = match scanned {
-        Ok(codes) => (codes, None),
-        Err(refusal) => (Vec::new(), Some(refusal)),
-    };
-    PictureAnswer {
-        image: path.to_string_lossy().into_owned(),
-        codes: codes
-            .into_iter()
-            .map(|code| match code {
-                Scanned::Enrolment(view) => CodeAnswer::Enrolment(view),
-                Scanned::Refused(report) => CodeAnswer::Refused {
-                    error: report.into(),
-                },
-                Scanned::Other { text } => CodeAnswer::Other {
-                    text_kind: "other",
-                    text: with_text.then(|| text.to_string()),
-                },
-            })
-            .collect(),
-        millis,
-        error,
-    }
-}
-
-fn tell_picture(
-    out: &mut Out,
-    path: &Path,
-    scanned: &Result<Vec<Scanned>, Refusal>,
-    at: UnixTime,
-    with_text: bool,
-) -> Result<(), Stop> {
-    out.line(format!("{}:", file_name(path)))?;
-    let codes = match scanned {
-        Ok(codes) => codes,
-        Err(refusal) => {
-            out.line(format!("  {}", show::safe(&refusal.message)))?;
-            out.say(format!("hint: {}", show::safe(&refusal.hint)));
-            return Ok(());
-        }
-    };
-    if codes.is_empty() {
-        let refusal = Refusal::from(couchkey_authenticator::ErrorReport::from(
-            ErrorCode::NoQrCode,
-        ));
-        out.line(format!("  {}", refusal.message))?;
-        out.say(format!("hint: {}", refusal.hint));
-    }
-    for (index, code) in codes.iter().enumerate() {
-        if index > 0 {
-            out.line("")?;
-        }
-        match code {
-            Scanned::Enrolment(view) => {
-                for line in described(view, at) {
-                    out.line(format!("  {line}"))?;
-                }
-            }
-            Scanned::Refused(report) => {
-                let refusal = Refusal::from(report.clone());
-                out.line(format!("  {}", show::safe(&refusal.message)))?;
-                out.say(format!("hint: {}", show::safe(&refusal.hint)));
-            }
-            Scanned::Other { text } if with_text => {
-                out.line(format!(
-                    "  A QR code for something else: {}",
-                    show::safe(text)
-                ))?;
-            }
-            Scanned::Other { .. } => {
-                out.line("  A QR code for something else, not for an authenticator (--text shows what it says).")?;
-            }
-        }
-    }
-    Ok(())
-}
-
-fn is_stdin(path: &Path) -> bool {
-    path.as_os_str() == OsStr::new("-")
-}
-
-/// Whether all of standard input is taken by a `-`.
-pub fn takes_stdin(images: &[PathBuf]) -> bool {
-    images.iter().any(|path| is_stdin(path))
-}
-
-/// Whether bytes start like a picture in one of the formats that are read, or are at least no text.
-fn is_picture(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 5] = [b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM"];
-    starts.iter().any(|start| bytes.starts_with(start))
-}
-
-/// The text of standard input, within its bounds.
-fn text_of(bytes: &[u8]) -> Result<&str, Stop> {
-    if bytes.len() as u64 > MAX_TEXT {
-        return Err(Error::from(OtpauthError::TooLong { bytes: bytes.len() }).into());
-    }
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::from(OtpauthError::NotOtpauth))?;
-    Ok(text.trim_start_matches('\u{feff}'))
-}
-
-fn nothing_came() -> Refusal {
-    Refusal::new(
-        "nothing_to_read",
-        "Nothing came on standard input.",
-        "Put the set-up link there, for example from the clipboard (wl-paste | couchkey add -), or give a picture: couchkey add PICTURE",
-    )
-}
-
-/// Where a picture's name was expected, somebody may have typed the secret key. It is not repeated.
-fn no_secret_among(images: &[PathBuf]) -> Result<(), Stop> {
-    let looks_like_one =
-        |path: &PathBuf| args::looks_like_base32(&path.to_string_lossy()) && !path.exists();
-    if images.iter().any(looks_like_one) {
-        return Err(Stop::Usage(Refusal::new(
-            "secret_in_arguments",
-            "One of these is no picture but looks like a secret key. Other programs can read the command line.",
-            "Type the key when asked instead: couchkey add --manual. Then clear it from your shell's history.",
-        )));
-    }
-    Ok(())
-}
-
-/// A picture's bytes, at most one more than the most that is decoded.
-fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Stop> {
-    let read = || -> io::Result<Zeroizing<Vec<u8>>> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        file.take(qr::MAX_BYTES as u64 + 1)
-            .read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().map_err(|error| {
-        let missing = error.kind() == io::ErrorKind::NotFound;
-        Refusal::new(
-            "file_unreadable",
-            format!("{} cannot be read: {}.", file_name(path), why(error.kind())),
-            if missing {
-                "Check the name and the folder."
-            } else {
-                "Check that it is a picture of yours and may be read."
-            },
-        )
-        .into()
-    })
-}
-
-/// A failure of the disk, in words.
-pub fn why(kind: io::ErrorKind) -> &'static str {
-    match kind {
-        io::ErrorKind::NotFound => "there is no such file",
-        io::ErrorKind::PermissionDenied => "it may not be opened",
-        io::ErrorKind::IsADirectory => "it is a folder",
-        io::ErrorKind::AlreadyExists => "there is a file of that name already",
-        io::ErrorKind::StorageFull => "the disk is full",
-        _ => "the disk failed",
-    }
-}
-
-fn file_name(path: &Path) -> String {
-    if is_stdin(path) {
-        return "standard input".to_owned();
-    }
-    show::safe(&path.to_string_lossy())
 }
