@@ -5,6 +5,7 @@ mod ladder;
 mod picture;
 mod pixels;
 mod quiet;
+mod rings;
 mod symbol;
 
 use zeroize::Zeroizing;

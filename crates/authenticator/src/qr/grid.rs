@@ -7,11 +7,12 @@
 
 use rxing::Point;
 use rxing::common::BitMatrix;
-use rxing::common::cpp_essentials::{DMRegressionLine, RegressionLineTrait};
+use rxing::common::cpp_essentials::{ConcentricPattern, DMRegressionLine, RegressionLineTrait};
 use rxing::qrcode::cpp_port::detector::{EstimateModuleSize, FinderPatternSet, TraceLine};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::pixels::View;
+use super::quiet;
 use super::symbol::{self, Pattern};
 
 /// Corners in pixels: top left first, clockwise.
@@ -55,22 +56,26 @@ pub(super) fn read(
             None => last_corners(scene.matrix, set, side),
         };
         for last in lasts {
-            let mut points = [set.tl.p, set.tr.p, last, set.bl.p].map(|point| {
-                (
-                    f64::from(point.x) * scene.scale,
-                    f64::from(point.y) * scene.scale,
-                )
-            });
-            if let Some(unseen) = unseen {
-                points = Fit::coarse(scene, &pattern, points, unseen, 3)?.points;
-            }
-            if let Some(fit) = Fit::coarse(scene, &pattern, points, 2, 2) {
-                fits.push((fit, pattern.clone()));
-            }
+            let points = scene.points(set, last);
+            let fit = match unseen {
+                Some(unseen) => Fit::coarse(scene, &pattern, points, unseen, 3),
+                None => Fit::at(scene, &pattern, points, [0.0; 4]),
+            };
+            fits.extend(fit.map(|fit| (fit, pattern.clone())));
         }
     }
-    fits.sort_by(|one, other| other.0.score.total_cmp(&one.0.score));
-    fits.truncate(MOST_FITS);
+    // The right number of modules shows at once; where the fourth corner is takes a search.
+    let best_first = |fits: &mut Vec<(Fit, Pattern)>, most| {
+        fits.sort_by(|one, other| other.0.score.total_cmp(&one.0.score));
+        fits.truncate(most);
+    };
+    best_first(&mut fits, MOST_SEARCHES);
+    for (fit, pattern) in &mut fits {
+        if let Some(better) = Fit::coarse(scene, pattern, fit.points, 2, 2) {
+            *fit = better;
+        }
+    }
+    best_first(&mut fits, MOST_FITS);
     for (mut fit, pattern) in fits {
         if fit.score < PLAUSIBLE_BEFORE {
             break;
@@ -102,6 +107,8 @@ pub(super) fn plausible(scene: Scene<'_>, set: &FinderPatternSet) -> bool {
     })
 }
 
+/// For how many grids the fourth corner is searched for one set of finder patterns.
+const MOST_SEARCHES: usize = 4;
 /// How many grids are refined for one set of finder patterns.
 const MOST_FITS: usize = 2;
 /// A grid that agrees less than this with the patterns is not worth refining.
@@ -111,21 +118,25 @@ const PLAUSIBLE_AFTER: f64 = 0.5;
 
 /// The number of modules across that the distances suggest, and its neighbours.
 fn sides(matrix: &BitMatrix, set: &FinderPatternSet) -> Vec<usize> {
-    let estimate = |a, b| {
+    let between = |a: ConcentricPattern, b: ConcentricPattern, module: f64| {
+        f64::from(Point::distance(a.p, b.p)) / module + 7.0
+    };
+    // By the finder patterns' edges on the line between two of them, or by their sizes.
+    let by_edges = |a, b| {
         let (one, other) = (
             EstimateModuleSize(matrix, a, b),
             EstimateModuleSize(matrix, b, a),
         );
-        let module = if one > 0.0 && other > 0.0 {
-            (one + other) / 2.0
-        } else {
-            f64::from(a.size + b.size) / 14.0
-        };
-        f64::from(Point::distance(a.p, b.p)) / module + 7.0
+        (one > 0.0 && other > 0.0).then(|| between(a, b, (one + other) / 2.0))
     };
+    let by_size = |a: ConcentricPattern, b: ConcentricPattern| {
+        between(a, b, f64::from(a.size + b.size) / 14.0)
+    };
+    let (top, left) = (by_edges(set.tl, set.tr), by_edges(set.tl, set.bl));
+    let both = top.zip(left).map(|(top, left)| (top + left) / 2.0);
+    let size = (by_size(set.tl, set.tr) + by_size(set.tl, set.bl)) / 2.0;
     let mut sides = Vec::new();
-    let (top, left) = (estimate(set.tl, set.tr), estimate(set.tl, set.bl));
-    for estimate in [(top + left) / 2.0, top, left] {
+    for estimate in [both, top, left, Some(size)].into_iter().flatten() {
         let version = ((estimate - 17.0) / 4.0).round();
         for version in [version, version - 1.0, version + 1.0] {
             let side = 17.0 + 4.0 * version;
@@ -154,33 +165,27 @@ fn last_corners(matrix: &BitMatrix, set: &FinderPatternSet, side: usize) -> Vec<
     let (tl, tr, bl) = (set.tl.p, set.tr.p, set.bl.p);
     let whole = (side - 7) as f32;
     let mut corners = vec![parallel_corner(set, side)];
-    // With perspective: the finder patterns' own edges, prolonged until they meet.
-    let lines = |edge| {
-        (
-            TraceLine(matrix, bl, tl, edge),
-            TraceLine(matrix, tr, tl, edge),
-        )
-    };
-    let (bottom_outer, right_outer) = lines(2);
-    let (bottom_inner, right_inner) = lines(3);
-    if bottom_outer.isValid()
-        && right_outer.isValid()
-        && bottom_inner.isValid()
-        && right_inner.isValid()
-    {
-        let outer = DMRegressionLine::intersect(&bottom_outer, &right_outer);
-        let inner = DMRegressionLine::intersect(&bottom_inner, &right_inner);
-        if let (Some(outer), Some(inner)) = (outer, inner) {
-            // The lines are half a module before and behind 3 modules from the code's edge.
-            let meeting = (outer + inner) / 2.0;
-            let corner = if side > 21 {
-                meeting
-            } else {
-                meeting + (meeting - tl) * (3.0 / (whole - 3.0))
-            };
-            if corner.x.is_finite() && corner.y.is_finite() {
-                corners.push(corner);
-            }
+    // With perspective: the finder patterns' own edges, prolonged until they meet. Following an edge that is not
+    // there makes rxing panic.
+    let meeting = quiet::catch(|| {
+        let meet = |edge| {
+            let (bottom, right) = (
+                TraceLine(matrix, bl, tl, edge),
+                TraceLine(matrix, tr, tl, edge),
+            );
+            DMRegressionLine::intersect(&bottom, &right)
+        };
+        Some((meet(2)? + meet(3)?) / 2.0)
+    });
+    if let Some(meeting) = meeting.flatten() {
+        // Half a module before and behind the line that is 3 modules from the code's edge.
+        let corner = if side > 21 {
+            meeting
+        } else {
+            meeting + (meeting - tl) * (3.0 / (whole - 3.0))
+        };
+        if corner.x.is_finite() && corner.y.is_finite() {
+            corners.push(corner);
         }
     }
     corners

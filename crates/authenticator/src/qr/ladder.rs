@@ -9,7 +9,7 @@ use rxing::{Binarizer, Luma8Source, Point};
 
 use super::grid::{self, Corners, Scene};
 use super::pixels::{Plane, View};
-use super::{Effort, Found, Grey, quiet, symbol};
+use super::{Effort, Found, Grey, quiet, rings, symbol};
 
 /// The codes in the image, in reading order.
 pub(super) fn climb(image: &Grey, effort: Effort) -> Vec<Found> {
@@ -30,7 +30,7 @@ pub(super) fn climb(image: &Grey, effort: Effort) -> Vec<Found> {
     if found.is_empty() {
         found = LADDER[..2]
             .iter()
-            .map(|&step| take(step, whole, effort, &[]))
+            .map(|&step| take(step, whole, &mut 0, &[]))
             .find(|found| !found.is_empty())
             .unwrap_or_default();
     } else {
@@ -56,8 +56,7 @@ pub(crate) struct Step {
     reader: Reader,
     /// Light modules on dark.
     inverted: bool,
-    /// Also presume a third finder pattern where only two are seen.
-    presuming: bool,
+    more: More,
 }
 
 #[derive(Clone, Copy)]
@@ -76,6 +75,16 @@ pub(crate) enum Touch {
     Blurred,
     /// Against the mean of a square that reaches so many pixels.
     Sharpened(usize),
+}
+
+/// Where else finder patterns may come from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum More {
+    Nowhere,
+    /// Where only two are seen, a third is presumed.
+    Presumed,
+    /// [`rings`]: those without an outer ring.
+    Rings,
 }
 
 /// How black is told from white, and by whom.
@@ -97,7 +106,7 @@ const fn step(size: Size, touch: Touch, reader: Reader) -> Step {
         touch,
         reader,
         inverted: false,
-        presuming: false,
+        more: More::Nowhere,
     }
 }
 
@@ -107,12 +116,12 @@ const fn inverted(size: Size, touch: Touch, reader: Reader) -> Step {
         touch,
         reader,
         inverted: true,
-        presuming: false,
+        more: More::Nowhere,
     }
 }
 
 /// In the order of what they read for what they cost; docs/decisions/0030 says how that was measured.
-const LADDER: [Step; 16] = [
+const LADDER: [Step; 18] = [
     step(Size::Full, Touch::Nothing, Reader::Global),
     step(Size::Full, Touch::Stretched, Reader::Hybrid),
     step(Size::Half, Touch::Sharpened(4), Reader::Around(16)),
@@ -120,15 +129,23 @@ const LADDER: [Step; 16] = [
     step(Size::Third, Touch::Sharpened(2), Reader::Hybrid),
     // A camera's frame stops here.
     Step {
-        presuming: true,
+        more: More::Presumed,
         ..step(Size::Full, Touch::Nothing, Reader::Around(16))
     },
     step(Size::Third, Touch::Nothing, Reader::Hybrid),
     step(Size::Half, Touch::Sharpened(8), Reader::Around(80)),
     step(Size::Third, Touch::Sharpened(8), Reader::Around(80)),
-    inverted(Size::Full, Touch::Nothing, Reader::Global),
+    step(Size::Third, Touch::Sharpened(2), Reader::Around(80)),
     Step {
-        presuming: true,
+        more: More::Rings,
+        ..step(Size::Full, Touch::Nothing, Reader::Global)
+    },
+    Step {
+        more: More::Rings,
+        ..inverted(Size::Full, Touch::Nothing, Reader::Global)
+    },
+    Step {
+        more: More::Presumed,
         ..inverted(Size::Half, Touch::Stretched, Reader::Hybrid)
     },
     step(Size::Half, Touch::Nothing, Reader::Quircs),
@@ -142,20 +159,22 @@ const FRAME_STEPS: usize = 5;
 const MOST_PIXELS_TO_DOUBLE: usize = 2_100_000;
 /// How many sets of finder patterns one step tries; chance makes hundreds in a picture of noise.
 const MOST_SETS: usize = 150;
-/// How many of them get a grid of their own.
+/// How many of them get a grid of their own, in one step.
 const MOST_GRIDS: usize = 12;
+/// And in all steps together, for a frame and for a still picture.
+const MOST_GRIDS_IN_ALL: (usize, usize) = (6, 40);
 /// With more finder patterns than this, two of them do not make a code with a third that is out of sight.
 const MOST_LONE_PATTERNS: usize = 4;
 
 fn climb_view(view: View<'_>, effort: Effort) -> Vec<Found> {
-    let steps = match effort {
-        Effort::Frame => &LADDER[..FRAME_STEPS],
-        Effort::Still => &LADDER[..],
+    let (steps, mut grids) = match effort {
+        Effort::Frame => (&LADDER[..FRAME_STEPS], MOST_GRIDS_IN_ALL.0),
+        Effort::Still => (&LADDER[..], MOST_GRIDS_IN_ALL.1),
     };
     let mut found: Vec<Found> = Vec::new();
     for &step in steps {
         let taken: Vec<Corners> = found.iter().filter_map(|found| found.corners).collect();
-        let more = take(step, view, effort, &taken);
+        let more = take(step, view, &mut grids, &taken);
         if more.is_empty() {
             continue;
         }
@@ -172,8 +191,12 @@ fn climb_view(view: View<'_>, effort: Effort) -> Vec<Found> {
 fn more_to_find(view: View<'_>, found: &[Found]) -> bool {
     let taken: Vec<Corners> = found.iter().filter_map(|found| found.corners).collect();
     let evidence = || {
-        let stretched = view.stretched();
-        let mut matrix = hybrid(stretched.view())?;
+        let factor = if view.luma.len() > MOST_PIXELS_TO_DOUBLE {
+            2
+        } else {
+            1
+        };
+        let mut matrix = hybrid(view.shrunk(factor).view().stretched().view())?;
         for inverted in [false, true] {
             if inverted {
                 matrix.flip_self();
@@ -181,7 +204,7 @@ fn more_to_find(view: View<'_>, found: &[Found]) -> bool {
             let scene = Scene {
                 matrix: &matrix,
                 view,
-                scale: 1.0,
+                scale: factor as f64,
                 inverted,
             };
             let mut patterns = patterns_outside(scene, &taken);
@@ -199,8 +222,8 @@ fn more_to_find(view: View<'_>, found: &[Found]) -> bool {
     quiet::catch(evidence).flatten().is_some()
 }
 
-fn take(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Found> {
-    let mut found = quiet::catch(|| read(step, view, effort, taken)).unwrap_or_default();
+fn take(step: Step, view: View<'_>, grids: &mut usize, taken: &[Corners]) -> Vec<Found> {
+    let mut found = quiet::catch(|| read(step, view, grids, taken)).unwrap_or_default();
     found.retain(|found| {
         found
             .corners
@@ -209,7 +232,7 @@ fn take(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Fo
     found
 }
 
-fn read(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Found> {
+fn read(step: Step, view: View<'_>, grids: &mut usize, taken: &[Corners]) -> Vec<Found> {
     let sized: Plane;
     let (small, scale) = match step.size {
         Size::Full => (view, 1.0),
@@ -261,7 +284,7 @@ fn read(step: Step, view: View<'_>, effort: Effort, taken: &[Corners]) -> Vec<Fo
         scale,
         inverted: step.inverted,
     };
-    rxing(scene, effort, step.presuming, taken)
+    rxing(scene, grids, step.more, taken)
 }
 
 fn global(view: View<'_>) -> Option<BitMatrix> {
@@ -294,8 +317,16 @@ fn around(view: View<'_>, part: usize) -> Option<BitMatrix> {
 }
 
 /// The codes outside `taken` that rxing reads, and those of which only a grid of their own can be read.
-fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -> Vec<Found> {
+fn rxing(scene: Scene<'_>, grids: &mut usize, more: More, taken: &[Corners]) -> Vec<Found> {
     let mut patterns = patterns_outside(scene, taken);
+    if more == More::Rings {
+        let rings = rings::find(scene.matrix, &patterns);
+        patterns.extend(
+            rings
+                .into_iter()
+                .filter(|ring| !taken.iter().any(|taken| holds(taken, scene.place(ring)))),
+        );
+    }
     let sets = GenerateFinderPatternSets(&mut patterns);
     let mut found: Vec<Found> = Vec::new();
     let mut used: Vec<ConcentricPattern> = Vec::new();
@@ -303,10 +334,10 @@ fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -
         if is_used(set, &used) {
             continue;
         }
-        let Ok(sample) = SampleQR(scene.matrix, set) else {
+        let Some(Ok(sample)) = quiet::catch(|| SampleQR(scene.matrix, set)) else {
             continue;
         };
-        if let Some(text) = symbol::text(sample.getBits()) {
+        if let Some(text) = quiet::catch(|| symbol::text(sample.getBits())).flatten() {
             used.extend([set.bl, set.tl, set.tr]);
             let corners = corners_of(set, sample.getBits().width(), scene.scale as f32);
             found.push(Found {
@@ -314,9 +345,6 @@ fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -
                 corners: Some(corners),
             });
         }
-    }
-    if effort == Effort::Frame && !found.is_empty() {
-        return found;
     }
     let mut tried = 0;
     for set in &sets {
@@ -326,12 +354,16 @@ fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -
                 .filter_map(|found| found.corners)
                 .any(|corners| holds(&corners, scene.place(pattern)))
         };
-        if tried == MOST_GRIDS || is_used(set, &used) || [set.bl, set.tl, set.tr].iter().any(inside)
+        if tried == MOST_GRIDS
+            || *grids == 0
+            || is_used(set, &used)
+            || [set.bl, set.tl, set.tr].iter().any(inside)
         {
             continue;
         }
         tried += 1;
-        if let Some((text, corners)) = grid::read(scene, set, None) {
+        *grids -= 1;
+        if let Some((text, corners)) = quiet::catch(|| grid::read(scene, set, None)).flatten() {
             used.extend([set.bl, set.tl, set.tr]);
             found.push(Found {
                 text,
@@ -339,9 +371,10 @@ fn rxing(scene: Scene<'_>, effort: Effort, presuming: bool, taken: &[Corners]) -
             });
         }
     }
-    if presuming && found.is_empty() && patterns.len() <= MOST_LONE_PATTERNS {
-        let read =
-            |(set, unseen): &(FinderPatternSet, usize)| grid::read(scene, set, Some(*unseen));
+    if more == More::Presumed && found.is_empty() && patterns.len() <= MOST_LONE_PATTERNS {
+        let read = |(set, unseen): &(FinderPatternSet, usize)| {
+            quiet::catch(|| grid::read(scene, set, Some(*unseen))).flatten()
+        };
         if let Some((text, corners)) = completed(&patterns).iter().find_map(read) {
             found.push(Found {
                 text,
