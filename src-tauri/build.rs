@@ -3,11 +3,15 @@
 
 use std::{error::Error, fs};
 
+/// Embedded into the program, so that it is built again when they change.
+const PAGES: &str = "../ui/dist";
+
 const CAPABILITY: &str = "capabilities/main.json";
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={CAPABILITY}");
-    if !fs::exists("../ui/dist/index.html")? {
+    println!("cargo::rerun-if-changed={PAGES}");
+    if !fs::exists(format!("{PAGES}/index.html"))? {
         return Err("the window's pages are missing: run `npm run build` in ui/ first".into());
     }
     let capability: serde_json::Value = serde_json::from_str(&fs::read_to_string(CAPABILITY)?)?;

@@ -228,7 +228,7 @@ pub fn trash(shell: Room<'_>) -> Reply<Vec<TrashRow>> {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn settings(shell: Room<'_>) -> Reply<SettingsView> {
-    shell.ask(Authenticator::settings)
+    shell.settings()
 }
 
 /// Keeps new settings.

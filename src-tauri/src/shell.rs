@@ -10,7 +10,7 @@ use std::{
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorReport,
+    Authenticator, Error, ErrorReport, SettingsView,
     os::default_data_dir,
     view::{CodesView, Preview, Status, VaultState},
 };
@@ -191,6 +191,15 @@ impl Shell {
         self.ask(Authenticator::codes)
     }
 
+    /// The settings, as soon as the early opening is over.
+    ///
+    /// # Errors
+    /// The vault is locked.
+    pub fn settings(&self) -> Reply<SettingsView> {
+        blocking(|| self.first.wait());
+        self.ask(Authenticator::settings)
+    }
+
     /// Opens with the device key. The first time, the early opening's answer is the answer: nobody is asked twice.
     ///
     /// # Errors
@@ -216,7 +225,7 @@ impl Shell {
     ///
     /// # Errors
     /// The authenticator's, as a report.
-    pub fn set_settings(&self, settings: &couchkey_authenticator::SettingsView) -> Reply<()> {
+    pub fn set_settings(&self, settings: &SettingsView) -> Reply<()> {
         self.act(|authenticator| authenticator.set_settings(settings))?;
         self.guard.open(settings);
         Ok(())
