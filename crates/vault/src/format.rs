@@ -26,8 +26,8 @@ use crate::account::limits;
 use crate::id::{AccountId, Half, VaultId};
 use crate::item::{LENGTH, MAX_ITEM};
 use crate::seal::{self, Keys};
+use crate::settings::Settings;
 use crate::slot::Slot;
-use crate::vault::Settings;
 
 /// The major version that is written: another one cannot be read by this program.
 pub const MAJOR: u16 = 1;

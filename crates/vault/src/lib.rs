@@ -43,19 +43,23 @@
 //! # Reading the crate
 //!
 //! `seal.rs`, `slot.rs` and `format.rs` are for whoever knows about cryptography; `open.rs` is what happens after a
-//! crash, and `docs/vault-format.md` describes every byte.
+//! crash, `save.rs` what is written before one, and `docs/vault-format.md` describes every byte.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
 mod account;
 mod bundle;
 pub mod format;
+mod gather;
 mod id;
 mod item;
 mod open;
 mod recovery_key;
+mod save;
 mod seal;
+mod settings;
 mod slot;
+mod survey;
 mod vault;
 
 #[cfg(test)]
@@ -63,8 +67,11 @@ mod testing;
 
 pub use account::{Account, ChangeError, Damaged, Edit, Place, limits};
 pub use id::{AccountId, Half, NotAnId, VaultId};
-pub use open::{FetchFailed, Found, Note, OpenError, Opened, Problem, Survey, open, survey};
+pub use open::{FetchFailed, Note, OpenError, Opened, open};
 pub use recovery_key::{RecoveryKey, RecoveryKeyError};
+pub use save::{BundleWrite, Save, SaveError};
 pub use seal::VaultKey;
+pub use settings::{Appearance, Settings};
 pub use slot::{Argon2Cost, DeviceKey, NewSlot, SlotError, SlotInfo, SlotKind, Unlock};
-pub use vault::{Appearance, BundleWrite, Save, SaveError, Settings, Vault};
+pub use survey::{Found, Problem, Survey, survey};
+pub use vault::Vault;

@@ -1,110 +1,19 @@
 //! From what was found on the disk and in the keyring to an open vault, whatever state they are in.
 
-use std::collections::HashMap;
-
 use couchkey_otp::UnixTime;
 use thiserror::Error;
 
 use crate::account::Place;
-use crate::bundle::{self, Bundle};
-use crate::format::read::{file as read_file, head as read_head};
-use crate::format::{self, File, Head, Header, Index, MINOR, ReadError, Row};
-use crate::id::{AccountId, Half, VaultId};
+use crate::bundle;
+use crate::format::{self, File, Head, Index, MINOR, Row};
+use crate::gather::{Candidate, Fetch, Gathered, gather};
+use crate::id::{AccountId, Half};
 use crate::item::{self, LENGTH, SealedItem};
-use crate::seal::{Keys, VaultKey};
-use crate::slot::{Refused, Slot, SlotInfo, SlotKind, Unlock};
-use crate::vault::{BundleState, Entry, Settings, State, Vault};
-
-/// What was found of one vault, as it was found. `None` is "it is surely not there": where that could not be found
-/// out (a locked keyring, a disk that does not answer), there is nothing to be opened yet.
-#[derive(Clone, Default)]
-pub struct Found {
-    /// The content of `vault.a`.
-    pub file_a: Option<Vec<u8>>,
-    /// The content of `vault.b`.
-    pub file_b: Option<Vec<u8>>,
-    /// The content of the keyring entry `<id>/head`.
-    pub head: Option<Vec<u8>>,
-}
-
-impl Found {
-    /// Whether there is nothing at all.
-    pub fn is_empty(&self) -> bool {
-        self.file_a.is_none() && self.file_b.is_none() && self.head.is_none()
-    }
-
-    fn file(&self, half: Half) -> Option<&[u8]> {
-        match half {
-            Half::A => self.file_a.as_deref(),
-            Half::B => self.file_b.as_deref(),
-        }
-    }
-}
-
-/// What can be said about a vault without any key. None of it is proven before the vault is open.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-#[non_exhaustive]
-pub struct Survey {
-    /// Which vault it is.
-    pub vault: Option<VaultId>,
-    /// The highest generation of a file that looks whole; if there is none, of one that does not.
-    pub file: Option<u64>,
-    /// The generation of the head.
-    pub head: Option<u64>,
-    /// The ways to unlock, by the newest of them.
-    pub slots: Vec<SlotInfo>,
-    /// What is not as it should be.
-    pub problems: Vec<Problem>,
-}
-
-impl Survey {
-    /// The highest generation of file and head: what another process has to have got to.
-    pub fn generation(&self) -> Option<u64> {
-        self.file.max(self.head)
-    }
-
-    /// Whether the vault can be unlocked in this way.
-    pub fn slot(&self, kind: SlotKind) -> Option<&SlotInfo> {
-        self.slots.iter().find(|slot| slot.kind == kind)
-    }
-}
-
-/// Something that is not as it should be, seen without any key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Problem {
-    /// Neither file is there. With a head, the vault can be rebuilt from the keyring.
-    FileMissing,
-    /// This half of the file is damaged.
-    FileDamaged(Half),
-    /// The head is not in the keyring: the keyring was wiped, or is another one.
-    HeadMissing,
-    /// The head in the keyring is damaged.
-    HeadDamaged,
-    /// A newer Couchkey wrote part of it. Nothing must be written.
-    NewerVersion {
-        /// Its major version.
-        major: u16,
-    },
-    /// The file is an older copy; newer accounts are in the keyring.
-    FileOlder {
-        /// The generation of the file.
-        file: u64,
-        /// The generation of the head.
-        head: u64,
-    },
-    /// A crash kept the head from being written. Opening and saving mends it.
-    HeadOlder {
-        /// The generation of the file.
-        file: u64,
-        /// The generation of the head.
-        head: u64,
-    },
-    /// `vault.a` and `vault.b` are of two vaults. Writing would destroy one of them.
-    TwoVaults,
-    /// The head is another vault's.
-    HeadOfAnotherVault,
-}
+use crate::seal::Keys;
+use crate::settings::Settings;
+use crate::slot::{Refused, Unlock};
+use crate::survey::{Found, Parts};
+use crate::vault::{BundleState, Entry, State, Vault};
 
 /// Something the person or the log should be told about a vault that did open.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -232,54 +141,6 @@ impl From<Refused> for OpenError {
             Refused::Wrong => OpenError::Wrong,
         }
     }
-}
-
-/// Looks at what was found, without any key.
-pub fn survey(found: &Found) -> Survey {
-    let parts = Parts::of(found);
-    let mut survey = Survey {
-        vault: parts.headers().first().map(|header| header.vault),
-        file: parts.newest_file().map(|file| file.header.generation),
-        head: parts.head().map(|head| head.header.generation),
-        slots: parts
-            .headers()
-            .first()
-            .map(|header| header.slots.iter().map(Slot::info).collect())
-            .unwrap_or_default(),
-        problems: Vec::new(),
-    };
-    let problems = &mut survey.problems;
-    problems.extend(parts.newer().map(|major| Problem::NewerVersion { major }));
-    if parts.two_vaults() {
-        problems.push(Problem::TwoVaults);
-    }
-    for (half, file) in Half::BOTH.into_iter().zip(&parts.files) {
-        match file {
-            None | Some(Err(ReadError::NewerVersion { .. })) => (),
-            Some(Ok(file)) if file.intact => (),
-            Some(_) => problems.push(Problem::FileDamaged(half)),
-        }
-    }
-    if found.file_a.is_none() && found.file_b.is_none() && found.head.is_some() {
-        problems.push(Problem::FileMissing);
-    }
-    match &parts.head {
-        None if found.is_empty() => (),
-        None => problems.push(Problem::HeadMissing),
-        Some(Err(ReadError::NewerVersion { .. })) => (),
-        Some(Err(_)) => problems.push(Problem::HeadDamaged),
-        Some(Ok(head)) if !head.intact => problems.push(Problem::HeadDamaged),
-        Some(Ok(_)) if parts.head_of_another_vault() => problems.push(Problem::HeadOfAnotherVault),
-        Some(Ok(head)) => {
-            let head = head.header.generation;
-            match survey.file {
-                Some(file) if file < head => problems.push(Problem::FileOlder { file, head }),
-                Some(file) if file > head => problems.push(Problem::HeadOlder { file, head }),
-                _ => (),
-            }
-        }
-    }
-    survey
 }
 
 /// Opens the vault. `fetch` reads one half of one bundle from the keyring ([`format::bundle_entry`] names it) and is
@@ -450,12 +311,7 @@ impl Vault {
             }
             if !(whole && items.is_empty()) {
                 notes.push(Note::BundleDamaged(number));
-                if let Some(state) = usize::try_from(number)
-                    .ok()
-                    .and_then(|n| self.bundles.get_mut(n))
-                {
-                    state.dirty = true;
-                }
+                self.touch(number);
             }
         }
         if !notes.is_empty() {
@@ -472,125 +328,6 @@ impl Note {
             self,
             Note::ItemDamaged(_) | Note::KeyringUnread | Note::NewerMinor { .. } | Note::Complete
         )
-    }
-}
-
-/// What was found, its parts told apart.
-struct Parts<'a> {
-    files: [Option<Result<File<'a>, ReadError>>; 2],
-    head: Option<Result<Head, ReadError>>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(found: &'a Found) -> Parts<'a> {
-        Parts {
-            files: Half::BOTH.map(|half| found.file(half).map(read_file)),
-            head: found.head.as_deref().map(read_head),
-        }
-    }
-
-    fn files(&self) -> impl Iterator<Item = &File<'a>> {
-        self.files.iter().flatten().flatten()
-    }
-
-    /// The head, unless it is another vault's.
-    fn head(&self) -> Option<&Head> {
-        let head = self.head.as_ref()?.as_ref().ok()?;
-        (!self.head_of_another_vault()).then_some(head)
-    }
-
-    fn newer(&self) -> Option<u16> {
-        let files = self
-            .files
-            .iter()
-            .flatten()
-            .filter_map(|file| file.as_ref().err());
-        let head = self.head.iter().filter_map(|head| head.as_ref().err());
-        files.chain(head).find_map(|error| match error {
-            ReadError::NewerVersion { major } => Some(*major),
-            _ => None,
-        })
-    }
-
-    /// The newest minor version of anything whole.
-    fn minor(&self) -> Option<u16> {
-        let files = self
-            .files()
-            .filter(|file| file.intact)
-            .map(|file| file.minor);
-        let head = self
-            .head()
-            .filter(|head| head.intact)
-            .map(|head| head.minor);
-        files.chain(head).max()
-    }
-
-    fn two_vaults(&self) -> bool {
-        let mut ids = self.whole_files().map(|file| file.header.vault);
-        matches!((ids.next(), ids.next()), (Some(a), Some(b)) if a != b)
-    }
-
-    fn head_of_another_vault(&self) -> bool {
-        match &self.head {
-            Some(Ok(head)) if head.intact => self
-                .whole_files()
-                .next()
-                .is_some_and(|file| file.header.vault != head.header.vault),
-            _ => false,
-        }
-    }
-
-    fn whole_files(&self) -> impl Iterator<Item = &File<'a>> {
-        self.files().filter(|file| file.intact)
-    }
-
-    fn newest_file(&self) -> Option<&File<'a>> {
-        self.files()
-            .max_by_key(|file| (file.intact, file.header.generation))
-    }
-
-    /// Every header, those that look whole first, and of those the newest first.
-    fn headers(&self) -> Vec<&Header> {
-        let mut headers: Vec<_> = self
-            .files()
-            .map(|file| (file.intact, &file.header))
-            .collect();
-        headers.extend(self.head().map(|head| (head.intact, &head.header)));
-        headers.sort_by_key(|(intact, header)| std::cmp::Reverse((*intact, header.generation)));
-        headers.into_iter().map(|(_, header)| header).collect()
-    }
-
-    /// The vault key, and the header that it is from. The slots of an older header are tried too: the newest may be
-    /// damaged, and then an older way in is better than none.
-    fn unlock(&self, unlock: &Unlock<'_>) -> Result<(VaultKey, &Header), OpenError> {
-        let headers = self.headers();
-        if headers.is_empty() {
-            return Err(OpenError::Damaged);
-        }
-        if let Unlock::VaultKey(key) = unlock {
-            let proven = headers.into_iter().find(|header| {
-                let keys = Keys::derive(key, header.vault);
-                self.head().is_some_and(|head| head.is_authentic(&keys))
-                    || self.files().any(|file| file.open_index(&keys).is_some())
-            });
-            let key = VaultKey::from_slice(key.expose());
-            return key.zip(proven).ok_or(OpenError::Wrong);
-        }
-        let mut tried: Vec<(VaultId, &Slot)> = Vec::new();
-        let mut refused = Refused::NoSuchSlot;
-        for header in headers {
-            for slot in &header.slots {
-                if tried.contains(&(header.vault, slot)) {
-                    continue;
-                }
-                tried.push((header.vault, slot));
-                match slot.open(header.vault, unlock) {
-                    Ok(key) => return Ok((key, header)),
-                    Err(error) => refused = refused.max(error),
-                }
-            }
-        }
-        Err(refused.into())
     }
 }
 
@@ -615,61 +352,10 @@ impl List<'_> {
     }
 }
 
-/// A sealed account that did open.
-struct Candidate {
-    account: crate::account::Account,
-    sealed: SealedItem,
-    bundle: Option<u32>,
-}
-
-/// Everything that was found in the bundles.
-#[derive(Default)]
-struct Collected {
-    good: HashMap<AccountId, Candidate>,
-    /// In the order of the bundles, each once.
-    order: Vec<AccountId>,
-    /// What did not open.
-    bad: Vec<(SealedItem, u32)>,
-    bundles: Vec<BundleState>,
-    /// Whether every bundle was there and whole.
-    whole: bool,
-}
-
-impl Collected {
-    /// Keeps the newest of each account.
-    fn add(&mut self, sealed: SealedItem, bundle: Option<u32>, keys: &Keys) -> bool {
-        let Some(account) = sealed.open(keys) else {
-            self.bad.extend(bundle.map(|bundle| (sealed, bundle)));
-            return false;
-        };
-        let id = account.id;
-        match self.good.get(&id) {
-            Some(known) if known.account.rev >= account.rev => (),
-            known => {
-                if known.is_none() {
-                    self.order.push(id);
-                }
-                let candidate = Candidate {
-                    account,
-                    sealed,
-                    bundle,
-                };
-                self.good.insert(id, candidate);
-            }
-        }
-        true
-    }
-
-    fn digest(&self) -> [u8; 32] {
-        let items = self.good.values();
-        format::items_digest(items.map(|c| (c.account.id, c.account.rev, c.sealed.hash())))
-    }
-}
-
 /// A vault on its way from what was found to what it is.
 struct Opening<'a> {
     keys: &'a Keys,
-    fetch: &'a mut dyn FnMut(u32, Half) -> Result<Option<Vec<u8>>, FetchFailed>,
+    fetch: Fetch<'a>,
     notes: Vec<Note>,
     settings: Settings,
     entries: Vec<Entry>,
@@ -712,7 +398,7 @@ impl Opening<'_> {
     fn take_list(&mut self, list: &List<'_>) {
         self.settings = list.index.settings.clone();
         let halves = list.index.current_halves().unwrap_or_default();
-        self.bundles = written(halves);
+        self.bundles = halves.into_iter().map(BundleState::written).collect();
         for (row, bytes) in list.rows() {
             let id = AccountId(row.id.0);
             let sealed = SealedItem::from_bytes(bytes)
@@ -746,7 +432,13 @@ impl Opening<'_> {
     /// not have at its end. With `older` the list is known to be older than the head, so that accounts which are
     /// gone from a complete set of bundles were deleted, and go.
     fn take_bundles(&mut self, head: Option<&Head>, older: bool) -> Result<(), FetchFailed> {
-        let mut found = self.collect(head, self.bundles.len())?;
+        let mut found = gather(
+            head,
+            self.bundles.len(),
+            self.keys,
+            self.fetch,
+            &mut self.notes,
+        )?;
         let complete = head.is_some_and(|head| head.items == found.digest());
         if older && complete {
             self.entries
@@ -788,8 +480,8 @@ impl Opening<'_> {
     /// Makes the list from the accounts alone: those in the bundles, and those in what is left of the files.
     fn rebuild(&mut self, parts: &Parts<'_>, head: Option<&Head>) -> Result<(), OpenError> {
         let claimed = parts.head().map_or(0, |head| head.halves.len());
-        let mut found = self.collect(head, claimed)?;
-        let is_complete = |found: &Collected| head.is_some_and(|head| head.items == found.digest());
+        let mut found = gather(head, claimed, self.keys, self.fetch, &mut self.notes)?;
+        let is_complete = |found: &Gathered| head.is_some_and(|head| head.items == found.digest());
         if !is_complete(&found) {
             for item in parts.files().flat_map(|file| item::split(file.mirror)) {
                 found.add(item, None, self.keys);
@@ -833,7 +525,7 @@ impl Opening<'_> {
             .filter(|entry| entry.account().is_none())
         {
             let id = entry.place.id;
-            let mut found = Collected::default();
+            let mut found = Gathered::default();
             let in_older = older
                 .into_iter()
                 .flat_map(List::rows)
@@ -883,79 +575,6 @@ impl Opening<'_> {
         if unread {
             self.notes.push(Note::KeyringUnread);
         }
-    }
-
-    /// Reads the bundles: as many as the head says, or else `known` and on until there are no more. Of the two halves
-    /// the one that the head says, or else the one that was written last; where that one is missing or damaged,
-    /// whatever is good in both.
-    fn collect(&mut self, head: Option<&Head>, known: usize) -> Result<Collected, FetchFailed> {
-        let mut found = Collected {
-            whole: true,
-            ..Collected::default()
-        };
-        for number in 0..format::MAX_BUNDLES {
-            if head.is_some_and(|head| number >= head.halves.len()) {
-                break;
-            }
-            let at = u32::try_from(number).expect("MAX_BUNDLES fits into 32 bits");
-            let mut read = |half| -> Result<(bool, Option<Bundle>), FetchFailed> {
-                let entry = (self.fetch)(at, half)?;
-                let bundle = entry
-                    .as_ref()
-                    .and_then(|entry| bundle::read(entry, at, self.keys));
-                Ok((entry.is_some(), bundle))
-            };
-            let current = match head {
-                Some(head) => {
-                    let half = head.halves[number];
-                    let (_, bundle) = read(half)?;
-                    let good =
-                        bundle.filter(|b| b.authentic && b.generation <= head.header.generation);
-                    good.map(|bundle| (half, bundle))
-                }
-                None => None,
-            };
-            let (half, items, good) = match current {
-                Some((half, bundle)) => (half, bundle.items, true),
-                None => {
-                    let (is_a, a) = read(Half::A)?;
-                    let (is_b, b) = read(Half::B)?;
-                    if head.is_none() && number >= known && !is_a && !is_b {
-                        break;
-                    }
-                    let written = |bundle: &Option<Bundle>| {
-                        let bundle = bundle.as_ref().filter(|bundle| bundle.authentic);
-                        bundle.map(|bundle| bundle.generation)
-                    };
-                    let last = if written(&b) > written(&a) {
-                        Half::B
-                    } else {
-                        Half::A
-                    };
-                    let one = match last {
-                        Half::A => a.as_ref(),
-                        Half::B => b.as_ref(),
-                    };
-                    // Without a head, the half that was written last is as good as it gets.
-                    let good = head.is_none() && one.is_some_and(|bundle| bundle.authentic);
-                    let items = match one.filter(|_| good) {
-                        Some(bundle) => bundle.items.clone(),
-                        None => [a, b].into_iter().flatten().flat_map(|b| b.items).collect(),
-                    };
-                    (last, items, good)
-                }
-            };
-            let mut all_open = true;
-            for item in items {
-                all_open &= found.add(item, Some(at), self.keys);
-            }
-            if !(good && all_open) {
-                found.whole = false;
-                self.notes.push(Note::BundleDamaged(at));
-            }
-            found.bundles.extend(written(vec![half]));
-        }
-        Ok(found)
     }
 
     fn digest(&self) -> [u8; 32] {
@@ -1025,21 +644,14 @@ fn unlisted(id: AccountId, rev: u64) -> Place {
     }
 }
 
-fn written(halves: Vec<Half>) -> Vec<BundleState> {
-    let state = |half| BundleState {
-        current: Some(half),
-        dirty: false,
-    };
-    halves.into_iter().map(state).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::id::VaultId;
+    use crate::save::SaveError;
     use crate::seal;
     use crate::slot::{DeviceKey, NewSlot};
     use crate::testing::{account, rng};
-    use crate::vault::SaveError;
 
     /// The file as a newer minor version would have written it: sealed for its own version number.
     fn of_minor(minor: u16, mut file: Vec<u8>, keys: &Keys) -> Vec<u8> {

@@ -378,6 +378,32 @@ fn two_saves_of_one_generation_are_put_together() {
 }
 
 #[test]
+fn a_bundle_that_is_later_than_the_head_does_not_hide_what_the_other_half_has() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let first_head = store.head().clone();
+    let later = couchkey_otp::UnixTime::from_secs(NOW.as_secs() + 31 * 86_400);
+    for _ in 0..2 {
+        let first = vault.accounts().next().expect("three accounts").0.id;
+        vault.remove(first, NOW).expect("it is listed");
+        assert_eq!(vault.purge(later), 1, "its bundle is written without it");
+        store.save(&mut vault, &mut rng);
+    }
+    // The first head means half a, which by now holds one account of three; half b still holds two.
+    let mut left = store.without_files();
+    *left.head() = first_head;
+    let opened = left.opened();
+    assert_eq!(
+        opened.vault.accounts().count(),
+        2,
+        "whatever is left in both halves"
+    );
+    assert!(
+        opened.notes.contains(&Note::Incomplete),
+        "and it is said that one is missing"
+    );
+}
+
+#[test]
 fn entries_that_a_keyring_gives_back_with_a_line_end_are_read() {
     let (mut store, vault, _) = saved_vault(3);
     for value in store.keyring.values_mut() {

@@ -1,0 +1,327 @@
+//! Saving: what has to be written so that the disk and the keyring have what memory has.
+
+use std::collections::HashMap;
+
+use couchkey_otp::UnixTime;
+use rand_core::CryptoRng;
+use thiserror::Error;
+
+use crate::bundle::{self, MAX_BUNDLE};
+use crate::format::{self, ByteArray, ByteString, Header, Index, Row};
+use crate::id::{AccountId, Half, VaultId};
+use crate::item::{self, LENGTH, SealedItem};
+use crate::vault::{BundleState, Entry, State, Vault};
+
+/// What has to be written, in the order that [`Vault`] gives.
+pub struct Save {
+    /// The head of the generation that is on the disk already, because a crash kept it from being written.
+    pub roll_head: Option<String>,
+    /// The bundles that changed.
+    pub bundles: Vec<BundleWrite>,
+    /// Which of `vault.a` and `vault.b` to replace: the older one.
+    pub file_half: Half,
+    /// The whole new content of that file.
+    pub file: Vec<u8>,
+    /// The new content of the keyring entry `<id>/head`.
+    pub head: String,
+    /// What [`Vault::generation`] is afterwards.
+    pub generation: u64,
+    vault: VaultId,
+    edition: u64,
+    items: Vec<(AccountId, SealedItem)>,
+    places: Vec<(AccountId, u32)>,
+    states: Vec<BundleState>,
+}
+
+/// One half of a bundle, to be written to the keyring.
+pub struct BundleWrite {
+    /// The number of the bundle, from 0.
+    pub number: u32,
+    /// Which half: the older one.
+    pub half: Half,
+    /// The new content of the keyring entry.
+    pub entry: String,
+}
+
+impl BundleWrite {
+    /// The name of the keyring entry: `<id>/bundle-<n>.a` or `.b`.
+    pub fn entry_name(&self, vault: VaultId) -> String {
+        format::bundle_entry(vault, self.number, self.half)
+    }
+}
+
+/// Why a vault cannot be saved at all.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+#[non_exhaustive]
+pub enum SaveError {
+    /// A newer Couchkey wrote this vault, and saving it here would lose what is new in it.
+    #[error("this vault is of version 1.{minor}, written by a newer Couchkey")]
+    NewerVersion {
+        /// Its minor version.
+        minor: u16,
+    },
+    /// Thousands of accounts with notes of the greatest length: the keyring has no room for them.
+    #[error("the vault needs more than {max} keyring entries")]
+    TooLarge {
+        /// [`format::MAX_BUNDLES`].
+        max: usize,
+    },
+}
+
+impl Vault {
+    /// What has to be written so that the vault is on the disk as it is in memory: see [`Vault`] for the order.
+    /// Nothing changes in memory until [`Vault::saved`].
+    ///
+    /// # Errors
+    ///
+    /// See [`SaveError`]; nothing is to be written then.
+    pub fn save(&self, rng: &mut impl CryptoRng) -> Result<Save, SaveError> {
+        if let Some(minor) = self.newer_minor {
+            return Err(SaveError::NewerVersion { minor });
+        }
+        let generation = self.generation + 1;
+        let mut items = Vec::new();
+        for entry in &self.entries {
+            if let State::Open {
+                account,
+                sealed: None,
+            } = &entry.state
+            {
+                items.push((account.id, SealedItem::seal(account, &self.keys, rng)));
+            }
+        }
+        let rows = self.rows(&items);
+        let (numbers, mut states) = self.pack(&rows)?;
+
+        let mut inside = vec![Vec::new(); states.len()];
+        for (row, &home) in rows.iter().zip(&numbers) {
+            if let (false, Ok(home)) = (row.bytes.is_empty(), usize::try_from(home)) {
+                inside[home].push(row.bytes);
+            }
+        }
+        let mut bundles = Vec::new();
+        for ((number, state), inside) in (0u32..).zip(&mut states).zip(&inside) {
+            if !state.dirty {
+                continue;
+            }
+            let half = state.current.map_or(Half::A, Half::other);
+            bundles.push(BundleWrite {
+                number,
+                half,
+                entry: bundle::write(inside, number, generation, &self.keys),
+            });
+            *state = BundleState {
+                current: Some(half),
+                dirty: false,
+            };
+        }
+
+        let (file, head) = self.file_and_head(generation, &rows, &numbers, &states, rng);
+        let places = rows.iter().map(|row| row.entry.place.id).zip(numbers);
+        Ok(Save {
+            roll_head: self.roll_head.clone(),
+            bundles,
+            file_half: self.file_half.map_or(Half::A, Half::other),
+            file,
+            head,
+            generation,
+            vault: self.id(),
+            edition: self.edition,
+            places: places.collect(),
+            items,
+            states,
+        })
+    }
+
+    /// Takes note that everything in `save` was written. A save of another vault or of an earlier generation changes
+    /// nothing; a change that was made since stays to be saved.
+    pub fn saved(&mut self, save: Save) {
+        if save.vault != self.id() || save.generation != self.generation + 1 {
+            return;
+        }
+        let same = save.edition == self.edition;
+        self.generation = save.generation;
+        self.file_half = Some(save.file_half);
+        self.roll_head = None;
+        self.bundles = save.states;
+        let mut sealed: HashMap<_, _> = save.items.into_iter().collect();
+        let homes: HashMap<_, _> = save.places.into_iter().collect();
+        for entry in &mut self.entries {
+            entry.bundle = homes.get(&entry.place.id).copied().or(entry.bundle);
+            let Some(item) = sealed.remove(&entry.place.id) else {
+                continue;
+            };
+            entry.hash = item.hash();
+            if let State::Open { account, sealed } = &mut entry.state {
+                if same {
+                    *sealed = Some(item);
+                } else {
+                    // It may have changed since: what is on the disk has this rev, so the next one has another.
+                    account.rev = item.rev() + 1;
+                    entry.place.rev = account.rev;
+                    *sealed = None;
+                }
+            }
+        }
+        // What went out of the list since is still in its bundle.
+        for home in homes.into_values().filter(|_| !same) {
+            self.touch(home);
+        }
+        self.dirty = !same;
+        self.slot_saves_due = self.slot_saves_due.saturating_sub(u8::from(same));
+    }
+
+    /// The file and the head of a generation, for accounts that are in these bundles.
+    fn file_and_head(
+        &self,
+        generation: u64,
+        rows: &[Packed<'_>],
+        numbers: &[u32],
+        states: &[BundleState],
+        rng: &mut impl CryptoRng,
+    ) -> (Vec<u8>, String) {
+        let header = format::write::header(&Header {
+            vault: self.id(),
+            generation,
+            slots: self.slots.clone(),
+        });
+        let halves = current(states);
+        let mut mirror = Vec::new();
+        let mut accounts = Vec::with_capacity(rows.len());
+        for (row, &bundle) in rows.iter().zip(numbers) {
+            item::join(&mut mirror, row.bytes);
+            let place = &row.entry.place;
+            accounts.push(Row {
+                id: ByteArray(place.id.0),
+                rev: place.rev,
+                hash: ByteArray(row.hash),
+                bundle,
+                len: u32::try_from(row.bytes.len()).expect("no item is longer than MAX_ITEM"),
+                pinned: place.pinned,
+                groups: place.groups.clone(),
+                trashed: place.trashed.map(UnixTime::as_secs),
+            });
+        }
+        let index = Index {
+            accounts,
+            settings: self.settings.clone(),
+            bundles: u32::try_from(halves.len()).expect("MAX_BUNDLES fits into 32 bits"),
+            halves: ByteString(format::pack(&halves)),
+        };
+        let (file, index_hash) = format::write::file(&header, &index, &mirror, &self.keys, rng);
+        let digest = format::items_digest(
+            rows.iter()
+                .map(|row| (row.entry.place.id, row.entry.place.rev, row.hash)),
+        );
+        let head = format::write::head(&header, &index_hash, &digest, &halves, &self.keys);
+        (file, head)
+    }
+
+    /// The head that belongs to a file that is on the disk already.
+    pub(crate) fn head_for(&self, header: &Header, index_hash: &[u8; 32]) -> String {
+        let digest = format::items_digest(
+            self.entries
+                .iter()
+                .map(|entry| (entry.place.id, entry.place.rev, entry.hash)),
+        );
+        let header = format::write::header(header);
+        let halves = current(&self.bundles);
+        format::write::head(&header, index_hash, &digest, &halves, &self.keys)
+    }
+
+    /// Every entry with the bytes that stand for it in the mirror and in its bundle.
+    fn rows<'a>(&'a self, fresh: &'a [(AccountId, SealedItem)]) -> Vec<Packed<'a>> {
+        let mut fresh = fresh.iter();
+        self.entries
+            .iter()
+            .map(|entry| {
+                let (bytes, hash, moved) = match &entry.state {
+                    State::Damaged { kept } => (kept.as_slice(), entry.hash, false),
+                    State::Open {
+                        sealed: Some(item), ..
+                    } => (item.bytes(), entry.hash, false),
+                    State::Open { sealed: None, .. } => {
+                        let (_, item) = fresh.next().expect("each changed account was sealed");
+                        (item.bytes(), item.hash(), true)
+                    }
+                };
+                Packed {
+                    entry,
+                    bytes,
+                    hash,
+                    changed: moved,
+                }
+            })
+            .collect()
+    }
+
+    /// Finds a bundle for every account: its own while it fits, so that a change rewrites one entry.
+    fn pack(&self, rows: &[Packed<'_>]) -> Result<(Vec<u32>, Vec<BundleState>), SaveError> {
+        let mut states = self.bundles.clone();
+        let mut room = vec![MAX_BUNDLE - bundle::OVERHEAD; states.len()];
+        let needs = |row: &Packed<'_>| LENGTH + row.bytes.len();
+        let mut numbers: Vec<Option<usize>> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let home = row.entry.bundle.and_then(|home| usize::try_from(home).ok());
+            let home = home.filter(|&home| home < states.len());
+            if let Some(home) = home {
+                if row.changed {
+                    states[home].dirty = true;
+                } else {
+                    room[home] = room[home].saturating_sub(needs(row));
+                }
+            }
+            numbers.push(home.filter(|_| !row.changed));
+        }
+        // First those that can stay where they are, then those that cannot.
+        for (row, number) in rows.iter().zip(&mut numbers) {
+            let home = row.entry.bundle.and_then(|home| usize::try_from(home).ok());
+            if let (None, Some(home)) = (*number, home)
+                && room.get(home).is_some_and(|&room| room >= needs(row))
+            {
+                room[home] -= needs(row);
+                *number = Some(home);
+            }
+        }
+        for (row, number) in rows.iter().zip(&mut numbers) {
+            if number.is_some() {
+                continue;
+            }
+            let fits = |&at: &usize| room[at] >= needs(row);
+            let written_anyway = (0..room.len()).filter(|&at| states[at].dirty).find(fits);
+            let home = written_anyway.or_else(|| (0..room.len()).find(fits));
+            let home = home.unwrap_or_else(|| {
+                room.push(MAX_BUNDLE - bundle::OVERHEAD);
+                states.push(BundleState {
+                    current: None,
+                    dirty: true,
+                });
+                room.len() - 1
+            });
+            states[home].dirty = true;
+            room[home] -= needs(row);
+            *number = Some(home);
+        }
+        if states.len() > format::MAX_BUNDLES {
+            let max = format::MAX_BUNDLES;
+            return Err(SaveError::TooLarge { max });
+        }
+        let numbers = numbers.into_iter().flatten();
+        let numbers = numbers.map(|home| u32::try_from(home).expect("MAX_BUNDLES fits"));
+        Ok((numbers.collect(), states))
+    }
+}
+
+/// An entry on its way into a save.
+struct Packed<'a> {
+    entry: &'a Entry,
+    bytes: &'a [u8],
+    hash: [u8; 32],
+    changed: bool,
+}
+
+fn current(states: &[BundleState]) -> Vec<Half> {
+    // A bundle that was never written has nothing in it: which half that is of makes no difference.
+    let half = |state: &BundleState| state.current.unwrap_or(Half::A);
+    states.iter().map(half).collect()
+}

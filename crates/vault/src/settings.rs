@@ -1,0 +1,81 @@
+//! What the person chose.
+
+use serde::{Deserialize, Serialize};
+
+/// What the person chose. Fields that an older or newer version does not know take their defaults.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Digits in a group when a code is shown: 3 ("123 456") or 2 ("12 34 56").
+    pub grouping: u8,
+    /// Codes are covered until they are tapped.
+    pub tap_to_reveal: bool,
+    /// The next code is shown beneath the current one.
+    pub show_next: bool,
+    /// Minutes without use after which the vault locks; 0 is never.
+    pub auto_lock_minutes: u32,
+    /// The vault locks when the screen locks or the device sleeps.
+    pub lock_on_sleep: bool,
+    /// A copied code is taken off the clipboard again.
+    pub clear_clipboard: bool,
+    /// Light, dark, or as the system has it.
+    pub appearance: Appearance,
+    /// When the recovery key was made, in seconds since 1970.
+    pub recovery_made: Option<u64>,
+    /// The person said that they have the recovery key on paper or in a safe place.
+    pub recovery_saved: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            grouping: 3,
+            tap_to_reveal: false,
+            show_next: true,
+            auto_lock_minutes: 5,
+            lock_on_sleep: true,
+            clear_clipboard: true,
+            appearance: Appearance::System,
+            recovery_made: None,
+            recovery_saved: false,
+        }
+    }
+}
+
+/// How the app looks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "String", into = "&'static str")]
+pub enum Appearance {
+    /// As the system has it.
+    #[default]
+    System,
+    /// Dark on light.
+    Light,
+    /// Light on dark.
+    Dark,
+    /// High contrast.
+    Contrast,
+}
+
+impl From<Appearance> for &'static str {
+    fn from(appearance: Appearance) -> &'static str {
+        match appearance {
+            Appearance::System => "system",
+            Appearance::Light => "light",
+            Appearance::Dark => "dark",
+            Appearance::Contrast => "contrast",
+        }
+    }
+}
+
+/// An appearance that this version does not know is the system's: looks never keep a vault from opening.
+impl From<String> for Appearance {
+    fn from(word: String) -> Appearance {
+        match word.as_str() {
+            "light" => Appearance::Light,
+            "dark" => Appearance::Dark,
+            "contrast" => Appearance::Contrast,
+            _ => Appearance::System,
+        }
+    }
+}
