@@ -8,8 +8,10 @@ const files = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => /\.(ts|svelte|css)$/.test(name) && !name.includes("paraglide"))
   .map((name) => ({ name, text: readFileSync(join("src", name), "utf8") }));
 
-test("only ipc/index.ts imports the host", () => {
-  expect(files.filter(({ text }) => /from "@tauri-apps|import\("@tauri-apps/.test(text)).map(({ name }) => name)).toEqual([join("lib", "ipc", "index.ts")]);
+test("only the folder ipc imports the host, and only index.ts the generated commands", () => {
+  const importing = (what: RegExp) => files.filter(({ text }) => what.test(text)).map(({ name }) => name).sort();
+  expect(importing(/from "@tauri-apps|import\("@tauri-apps/)).toEqual([join("lib", "ipc", "bindings.ts"), join("lib", "ipc", "index.ts")]);
+  expect(importing(/import \{[^}]*\bcommands\b[^}]*\} from/)).toEqual([join("lib", "ipc", "index.ts")]);
 });
 
 test("a component knows no command", () => {

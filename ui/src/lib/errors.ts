@@ -22,6 +22,8 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   wrong_passphrase: { title: m.error_wrong_passphrase_title, cure: m.error_wrong_passphrase_cure },
   passphrase_needed: { title: m.error_passphrase_needed_title, cure: m.error_passphrase_needed_cure },
   passphrase_too_short: { title: m.error_passphrase_too_short_title, cure: m.error_passphrase_too_short_cure },
+  passphrase_unusable: { title: m.error_passphrase_unusable_title, cure: m.error_passphrase_unusable_cure },
+  not_enough_memory: { title: m.error_not_enough_memory_title, cure: m.error_not_enough_memory_cure, action: "retry", safe: "kept" },
   wrong_recovery_key: { title: m.error_wrong_recovery_key_title, cure: m.error_wrong_recovery_key_cure },
   recovery_key_typo: { title: m.error_recovery_key_typo_title, cure: m.error_recovery_key_typo_cure },
   needs_recovery: { title: m.error_needs_recovery_title, cure: m.error_needs_recovery_cure, action: "recovery", also: "retry", safe: "key" },

@@ -7,9 +7,9 @@ import { wear } from "./appearance";
 import { stepClock } from "./clock";
 import { m } from "./words";
 
+/** Where the app is, and what it needs to know there. */
 export type Screen =
-  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "recovery" | "unlock" | "trouble" }
-  | { name: "add"; start?: "camera" | "paste" | "manual" }
+  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "add" | "recovery" | "unlock" | "trouble" }
   | { name: "recover"; back: "unlock" | "trouble" | "other" }
   | { name: "television" | "check"; id: string };
 
@@ -33,6 +33,8 @@ class Room {
   waiting = $state(false);
   /** What another program handed over, for Add to show. */
   preview = $state.raw<Preview | null>(null);
+  /** Why a link could not be read. */
+  refusedLink = $state.raw<ErrorReport | null>(null);
   /** Notices that the person closed; they come back at the next start if they still hold. */
   dismissed = $state.raw<readonly string[]>([]);
   help = $state(false);
@@ -57,21 +59,21 @@ class Room {
       if (event === "changed") void this.changed();
       if (event === "preview") void this.takePreview();
     });
+    signsOfLife();
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible" && this.status?.state === "open") void this.refresh();
     });
     // The codes may be ready already; when they are not, the status says why.
-    const early = ipc.codes().catch(() => null);
-    const settings = this.loadSettings();
+    const early = this.#opening();
     let refusal = await this.ask(() => ipc.status(), early);
     if (this.status?.state === "locked" && this.status.lock === "device") refusal = await this.ask(() => ipc.open());
     if (refusal) this.trouble(refusal);
-    await settings;
     await this.takePreview();
   }
 
   /** Asks for a status, and goes where it leads. Returns the refusal, if there was one. */
   async ask(question: () => Promise<Status>, early?: Promise<CodesView | null>): Promise<ErrorReport | null> {
+    const wasOpen = this.status?.state === "open";
     try {
       this.status = await question();
     } catch (rejection) {
@@ -80,10 +82,12 @@ class Room {
     }
     this.waiting = false;
     if (this.status.state === "open") {
-      this.#show((await early) ?? (await ipc.codes().catch(() => null)));
+      // With the codes come the settings: a code that is to be hidden is never on show for a moment.
+      this.#show((await early) ?? (await (wasOpen ? ipc.codes().catch(() => null) : this.#opening())));
       if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery"].includes(this.screen.name)) this.go({ name: "codes" });
     } else {
       // Locked: no code stays in memory.
+      this.quiet();
       this.#show(null);
       if (this.status.state === "locked" && this.status.lock === "device" && !this.screen) return null; // opens by itself
       this.go({ name: this.status.state === "none" ? "welcome" : this.status.state === "locked" ? "unlock" : "trouble" });
@@ -99,12 +103,15 @@ class Room {
     this.go({ name: "trouble" });
   }
 
-  async loadSettings(): Promise<void> {
+  /** Codes and settings together; null while the vault is not open. */
+  async #opening(): Promise<CodesView | null> {
     try {
-      this.settings = await ipc.settings();
-      wear(this.settings.appearance);
+      const [codes, settings] = await Promise.all([ipc.codes(), ipc.settings()]);
+      this.settings = settings;
+      wear(settings.appearance);
+      return codes;
     } catch {
-      // Locked or new: the last known colours stay, and the settings are read after opening.
+      return null;
     }
   }
 
@@ -140,11 +147,20 @@ class Room {
     this.#ready();
   }
 
+  /** To Add; where there is neither a vault nor a keyring, by way of a passphrase. */
+  toAdd(): void {
+    const first = this.status?.state === "none" && this.status.keyring !== "system";
+    if (this.screen?.name !== "add") this.go({ name: first ? "new-passphrase" : "add" });
+  }
+
   async takePreview(): Promise<void> {
-    const found = await ipc.pendingPreview().catch(() => null);
-    if (!found) return;
-    this.preview = found;
-    if (this.status?.state === "open" || this.status?.state === "none") this.go({ name: "add" });
+    try {
+      this.preview = await ipc.pendingPreview();
+    } catch (rejection) {
+      this.refusedLink = asReport(rejection);
+    }
+    const waits = this.preview !== null || this.refusedLink !== null;
+    if (waits && (this.status?.state === "open" || this.status?.state === "none")) this.toAdd();
   }
 
   async saveSettings(change: Partial<Settings>): Promise<ErrorReport | null> {
@@ -173,12 +189,25 @@ class Room {
   }
 
   async lock(): Promise<ErrorReport | null> {
-    this.quiet();
     return this.ask(() => ipc.lock());
   }
 }
 
 export const room = new Room();
+
+/** How often Rust hears that somebody is there, at most; the lock by itself counts in minutes. */
+const LIFE_EVERY_MS = 15_000;
+
+/** Tells Rust that somebody is there, so that the vault does not lock under their hands. */
+function signsOfLife(): void {
+  let last = -Infinity;
+  const sign = () => {
+    if (performance.now() - last < LIFE_EVERY_MS || room.status?.state !== "open") return;
+    last = performance.now();
+    void ipc.touched().catch(() => undefined);
+  };
+  for (const event of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) addEventListener(event, sign, { passive: true, capture: true });
+}
 
 /** "Netflix, anna@example.com": how an account is called wherever it is named. */
 export function nameOf(account: { issuer: string | null; account: string }): string {

@@ -3,7 +3,7 @@
 // and no cryptography lives in TypeScript.
 import type {
   AccountView, AddRow, CodesView, ErrorCode, ErrorReport, KeyringKind, KindWord, Notice, Preview, PreviewRow, RustEvent,
-  Settings, Status, TrashRow,
+  SettingsView as Settings, Status, TrashRow,
 } from "./bindings";
 import type { Ipc } from "./index";
 
@@ -268,7 +268,7 @@ export function makeFake(host: Window): Ipc {
         secretBits: form.secret.replace(/[\s=-]/g, "").length * 5,
       })]));
     },
-    async pendingPreview() { return copy(pending); },
+    async pendingPreview() { return query.has("bad-link") ? refuse("unsupported_type") : copy(pending); },
     async discardPreview() { pending = null; },
     async add(rows: AddRow[]) {
       needOpen();
@@ -343,6 +343,7 @@ export function makeFake(host: Window): Ipc {
     async about() {
       return { version: "0.1.0", dataDir: "/home/anna/.local/share/couchkey", contentProtected: false, clipboardHints: true };
     },
+    async touched() {},
     async shown() {},
   };
 
