@@ -245,16 +245,54 @@ impl<'s> Window<'s> {
             .unwrap_or_else(|error| panic!("the script fails: {error}\n{script}"))
     }
 
-    /// A picture of what the web view shows, as a PNG.
+    /// A picture of the window as it is on the screen, without its frame, as a PNG; the folder is made if need be.
+    ///
+    /// Taken from the display, for WebKit's driver waits for ever for a picture where compositing is off, and the app
+    /// turns it off where there is no GPU. Waits up to two seconds for the picture to stand still.
     pub fn screenshot(&self, path: impl AsRef<Path>) {
-        let png = self
-            .ask(async |client| client.screenshot().await)
-            .unwrap_or_else(|error| panic!("no picture: {error}"));
-        let path = path.as_ref();
+        let path = std::path::absolute(path).expect("a path can be made absolute");
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder).expect("the folder of the picture can be made");
         }
-        std::fs::write(path, png).expect("the picture can be written");
+        let (window, target) = (self.on_the_display(), format!("png:{}", path.display()));
+        let mut before = String::new();
+        until(Duration::from_secs(2), || {
+            self.session.run("import", ["-window", &window, &target]);
+            let now = self.session.run("identify", ["-format", "%#", &target]);
+            std::mem::replace(&mut before, now.clone()) == now
+        });
+    }
+
+    /// The X11 id of the program's largest window in sight.
+    pub fn on_the_display(&self) -> String {
+        let process = self.process().id.to_string();
+        let area = |window: &str| {
+            let geometry = self
+                .session
+                .run("xdotool", ["getwindowgeometry", "--shell", window]);
+            let number = |name: &str| {
+                geometry
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name)?.parse::<u64>().ok())
+            };
+            number("WIDTH=").unwrap_or(0) * number("HEIGHT=").unwrap_or(0)
+        };
+        let mut found = None;
+        self.wait("a window in sight", 10, || {
+            let mut search = self.session.command("xdotool");
+            search.args(["search", "--onlyvisible", "--pid", &process]);
+            let windows = search
+                .output()
+                .map(|output| output.stdout)
+                .unwrap_or_default();
+            let windows = String::from_utf8_lossy(&windows);
+            found = windows
+                .lines()
+                .max_by_key(|window| area(window))
+                .map(str::to_owned);
+            found.is_some()
+        });
+        found.expect("the wait above has found one")
     }
 
     /// Makes the page this large, in CSS pixels. Ask for a display that is larger.
