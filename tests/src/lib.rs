@@ -1,3 +1,5 @@
 //! What the tests of more than one crate share.
 pub mod desktop;
 pub mod machine;
+pub mod pictures;
+pub mod spelling;

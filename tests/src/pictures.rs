@@ -89,28 +89,67 @@ impl Kind {
 
 /// Draws picture number `seed` of a kind.
 pub fn draw(kind: Kind, seed: u64) -> Picture {
+    draw_with(
+        kind,
+        &mut Dice::new(seed.wrapping_mul(1000).wrapping_add(kind as u64)),
+    )
+}
+
+/// The same, and every code of it says `text` ([`Kind::Migration`] and [`Kind::Nothing`] keep to what they are).
+pub fn draw_saying(kind: Kind, seed: u64, text: &str) -> Picture {
     let mut dice = Dice::new(seed.wrapping_mul(1000).wrapping_add(kind as u64));
+    dice.says = Some(text.to_owned());
+    draw_with(kind, &mut dice)
+}
+
+/// The picture as a PNG file.
+///
+/// # Panics
+/// When it has no pixels.
+pub fn png(picture: &Picture) -> Vec<u8> {
+    use image::ImageEncoder as _;
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    let mut file = Vec::new();
+    image::codecs::png::PngEncoder::new(&mut file)
+        .write_image(&picture.luma, width, height, image::ExtendedColorType::L8)
+        .expect("a picture of that size");
+    file
+}
+
+/// The beginning of a PNG file that claims to be this large, and ends there.
+pub fn png_header(width: u32, height: u32) -> Vec<u8> {
+    let mut chunk = b"IHDR".to_vec();
+    chunk.extend(width.to_be_bytes());
+    chunk.extend(height.to_be_bytes());
+    chunk.extend([8, 0, 0, 0, 0]);
+    let mut file = b"\x89PNG\r\n\x1a\n\0\0\0\x0d".to_vec();
+    file.extend(&chunk);
+    file.extend(crc32fast::hash(&chunk).to_be_bytes());
+    file
+}
+
+fn draw_with(kind: Kind, dice: &mut Dice) -> Picture {
     match kind {
-        Kind::Plain => plain(&mut dice),
-        Kind::Screen4k => screen_4k(&mut dice),
-        Kind::Blur => blur(&mut dice),
-        Kind::Noise => noise(&mut dice),
-        Kind::Glare => glare(&mut dice),
-        Kind::Inverted => inverted(&mut dice),
-        Kind::NoBorder => no_border(&mut dice),
-        Kind::Jpeg => jpeg(&mut dice),
-        Kind::Logo => logo(&mut dice),
-        Kind::LowContrast => low_contrast(&mut dice),
-        Kind::Migration => migration(&mut dice),
-        Kind::Several => several(&mut dice),
-        Kind::Mixed => mixed(&mut dice),
-        Kind::Perspective => perspective(&mut dice),
-        Kind::Rotated => rotated(&mut dice),
-        Kind::Styled => styled(&mut dice),
-        Kind::Tv => television(&mut dice, false),
-        Kind::Moire => television(&mut dice, true),
-        Kind::Curved => curved(&mut dice),
-        Kind::Nothing => nothing(&mut dice),
+        Kind::Plain => plain(dice),
+        Kind::Screen4k => screen_4k(dice),
+        Kind::Blur => blur(dice),
+        Kind::Noise => noise(dice),
+        Kind::Glare => glare(dice),
+        Kind::Inverted => inverted(dice),
+        Kind::NoBorder => no_border(dice),
+        Kind::Jpeg => jpeg(dice),
+        Kind::Logo => logo(dice),
+        Kind::LowContrast => low_contrast(dice),
+        Kind::Migration => migration(dice),
+        Kind::Several => several(dice),
+        Kind::Mixed => mixed(dice),
+        Kind::Perspective => perspective(dice),
+        Kind::Rotated => rotated(dice),
+        Kind::Styled => styled(dice),
+        Kind::Tv => television(dice, false),
+        Kind::Moire => television(dice, true),
+        Kind::Curved => curved(dice),
+        Kind::Nothing => nothing(dice),
     }
 }
 
@@ -130,7 +169,10 @@ fn screen_4k(dice: &mut Dice) -> Picture {
     let mut card = Card::new(dice, &text);
     card.border = dice.between(1.0, 4.0);
     let side = (card.across() * dice.between(1.4, 5.0)).round();
-    let (x, y) = (dice.between(20.0, 3500.0).round(), dice.between(20.0, 1850.0).round());
+    let (x, y) = (
+        dice.between(20.0, 3500.0).round(),
+        dice.between(20.0, 1850.0).round(),
+    );
     canvas.paste(&card, square(x, y, side));
     if dice.one_in(3) {
         // A screenshot sent through a chat is scaled down.
@@ -163,7 +205,13 @@ fn glare(dice: &mut Dice) -> Picture {
     let (mut canvas, text, module) = photograph(dice, 0.05);
     let (x, y) = (dice.between(560.0, 720.0), dice.between(280.0, 440.0));
     let strength = dice.between(150.0, 700.0);
-    canvas.lamp(x, y, dice.between(3.0, 10.0) * module, dice.between(2.0, 7.0) * module, strength);
+    canvas.lamp(
+        x,
+        y,
+        dice.between(3.0, 10.0) * module,
+        dice.between(2.0, 7.0) * module,
+        strength,
+    );
     canvas.grain(dice, 3.0);
     canvas.finish(vec![text])
 }
@@ -174,7 +222,11 @@ fn inverted(dice: &mut Dice) -> Picture {
     let mut card = Card::new(dice, &text);
     card.dark = dice.between(170.0, 255.0);
     card.light = dice.between(0.0, 45.0);
-    card.border = if dice.one_in(2) { dice.between(0.5, 4.0) } else { 0.0 };
+    card.border = if dice.one_in(2) {
+        dice.between(0.5, 4.0)
+    } else {
+        0.0
+    };
     let side = dice.between(150.0, 420.0);
     let (x, y) = (dice.between(40.0, 800.0), dice.between(40.0, 370.0));
     canvas.paste(&card, square(x, y, side));
@@ -222,7 +274,11 @@ fn logo(dice: &mut Dice) -> Picture {
         'Q' => dice.between(0.15, 0.26),
         _ => dice.between(0.18, 0.30),
     };
-    card.logo = Some((share * card.side as f64, dice.between(80.0, 200.0), dice.one_in(2)));
+    card.logo = Some((
+        share * card.side as f64,
+        dice.between(80.0, 200.0),
+        dice.one_in(2),
+    ));
     let side = (card.across() * dice.between(4.0, 10.0)).round();
     let mut canvas = Canvas::new(side as usize, side as usize, 255.0);
     canvas.paste(&card, square(0.0, 0.0, side));
@@ -246,11 +302,21 @@ fn migration(dice: &mut Dice) -> Picture {
     card.border = dice.between(2.0, 4.0);
     let side = card.across() * dice.between(2.6, 8.0);
     let side = side.min(1200.0);
-    let (x, y) = (dice.between(20.0, 1420.0 - side), dice.between(40.0, 1380.0 - side));
+    let (x, y) = (
+        dice.between(20.0, 1420.0 - side),
+        dice.between(40.0, 1380.0 - side),
+    );
     if dice.one_in(2) {
         canvas.paste(&card, square(x, y, side));
     } else {
-        let corners = lean(dice, x + side / 2.0, y + side / 2.0, side * 0.96, 0.03, 0.05);
+        let corners = lean(
+            dice,
+            x + side / 2.0,
+            y + side / 2.0,
+            side * 0.96,
+            0.03,
+            0.05,
+        );
         canvas.paste(&card, corners);
         canvas.soften(dice.between(0.4, 1.1));
         canvas.grain(dice, 4.0);
@@ -266,7 +332,10 @@ fn several(dice: &mut Dice) -> Picture {
         let text = enrolment(dice);
         let card = Card::new(dice, &text);
         let side = dice.between(200.0, 400.0);
-        let (x, y) = ((at % 3) as f64 * 520.0 + 40.0, (at / 3) as f64 * 580.0 + 60.0);
+        let (x, y) = (
+            (at % 3) as f64 * 520.0 + 40.0,
+            (at / 3) as f64 * 580.0 + 60.0,
+        );
         canvas.paste(&card, square(x + dice.between(0.0, 60.0), y, side));
         texts.push(text);
     }
@@ -281,7 +350,10 @@ fn mixed(dice: &mut Dice) -> Picture {
         let text = enrolment(dice);
         let mut card = Card::new(dice, &text);
         let side = dice.between(160.0, 460.0);
-        let (x, y) = ((at % 2) as f64 * 760.0 + 380.0, (at / 2) as f64 * 580.0 + 300.0);
+        let (x, y) = (
+            (at % 2) as f64 * 760.0 + 380.0,
+            (at / 2) as f64 * 580.0 + 300.0,
+        );
         match dice.below(4) {
             0 => {
                 card.dark = 240.0;
@@ -333,7 +405,11 @@ fn styled(dice: &mut Dice) -> Picture {
     card.light = dice.between(190.0, 255.0);
     card.border = dice.between(0.0, 4.0);
     let side = (card.across() * dice.between(4.0, 11.0)).round();
-    let ground = if dice.one_in(4) { dice.between(0.0, 60.0) } else { 255.0 };
+    let ground = if dice.one_in(4) {
+        dice.between(0.0, 60.0)
+    } else {
+        255.0
+    };
     let mut canvas = Canvas::new(side as usize + 80, side as usize + 60, ground);
     canvas.paste(&card, square(40.0, 30.0, side));
     canvas.finish(vec![text])
@@ -345,16 +421,26 @@ fn television(dice: &mut Dice, near: bool) -> Picture {
     let text = enrolment(dice);
     let card = Card::new(dice, &text);
     let side = dice.between(180.0, 560.0);
-    let (x, y) = (dice.between(200.0, 1600.0 - side), dice.between(80.0, 1000.0 - side));
+    let (x, y) = (
+        dice.between(200.0, 1600.0 - side),
+        dice.between(80.0, 1000.0 - side),
+    );
     screen.paste(&card, square(x, y, side));
     let (width, height) = *dice.pick(&[(640usize, 480usize), (1280, 720), (1920, 1080)]);
     // Where the camera sees the screen: sometimes all of it, often only a part.
-    let zoom = if near { dice.between(0.9, 1.6) } else { dice.between(0.45, 1.3) };
+    let zoom = if near {
+        dice.between(0.9, 1.6)
+    } else {
+        dice.between(0.45, 1.3)
+    };
     let shown = width as f64 * zoom;
     let (cx, cy) = (x + side / 2.0, y + side / 2.0);
     let scale = shown / 1920.0;
     let aim = |offset: f64, size: usize| size as f64 * (0.5 + offset);
-    let (dx, dy) = (aim(dice.between(-0.12, 0.12), width), aim(dice.between(-0.08, 0.08), height));
+    let (dx, dy) = (
+        aim(dice.between(-0.12, 0.12), width),
+        aim(dice.between(-0.08, 0.08), height),
+    );
     let bend = dice.between(0.0, 0.12);
     let turn = dice.between(-0.12, 0.12);
     let mut corners = [(0.0, 0.0), (1920.0, 0.0), (1920.0, 1080.0), (0.0, 1080.0)];
@@ -369,14 +455,24 @@ fn television(dice: &mut Dice, near: bool) -> Picture {
         );
     }
     let mut canvas = Canvas::new(width, height, dice.between(5.0, 60.0));
-    let from_screen = Homography::between(corners, [(0.0, 0.0), (1920.0, 0.0), (1920.0, 1080.0), (0.0, 1080.0)]);
-    let grid = if near { dice.between(0.3, 0.95) } else { dice.between(0.0, 0.12) };
+    let from_screen = Homography::between(
+        corners,
+        [(0.0, 0.0), (1920.0, 0.0), (1920.0, 1080.0), (0.0, 1080.0)],
+    );
+    let grid = if near {
+        dice.between(0.3, 0.95)
+    } else {
+        dice.between(0.0, 0.12)
+    };
     let pitch = dice.between(0.9, 1.12);
     canvas.photograph(&screen, &from_screen, grid, pitch);
     canvas.tone(dice.between(0.35, 1.0), dice.between(0.0, 25.0));
     canvas.soften(dice.between(0.3, 1.1) * width as f64 / 1280.0);
     if dice.one_in(3) {
-        let (lx, ly) = (dice.between(0.0, width as f64), dice.between(0.0, height as f64));
+        let (lx, ly) = (
+            dice.between(0.0, width as f64),
+            dice.between(0.0, height as f64),
+        );
         let radius = width as f64 * dice.between(0.02, 0.06);
         let strength = dice.between(80.0, 250.0);
         canvas.lamp(lx, ly, radius, radius * 0.6, strength);
@@ -416,12 +512,22 @@ fn nothing(dice: &mut Dice) -> Picture {
         5 => {
             let pitch = dice.between(3.0, 20.0);
             Canvas::from_fn(1024, 768, |x, y| {
-                if ((x / pitch) as i64 + (y / pitch) as i64) % 2 == 0 { 20.0 } else { 235.0 }
+                if ((x / pitch) as i64 + (y / pitch) as i64) % 2 == 0 {
+                    20.0
+                } else {
+                    235.0
+                }
             })
         }
         6 => {
             let pitch = dice.between(2.0, 12.0);
-            Canvas::from_fn(1024, 768, |x, _| if (x / pitch) as i64 % 2 == 0 { 20.0 } else { 235.0 })
+            Canvas::from_fn(1024, 768, |x, _| {
+                if (x / pitch) as i64 % 2 == 0 {
+                    20.0
+                } else {
+                    235.0
+                }
+            })
         }
         7 => finders_alone(dice),
         _ => {
@@ -448,11 +554,16 @@ fn nothing(dice: &mut Dice) -> Picture {
 fn modules_without_sense(dice: &mut Dice, width: usize, height: usize) -> Canvas {
     let pitch = dice.between(3.0, 12.0);
     let across = (width as f64 / pitch) as usize + 1;
-    let bits: Vec<bool> =
-        (0..across * (height as f64 / pitch + 1.0) as usize).map(|_| dice.one_in(2)).collect();
+    let bits: Vec<bool> = (0..across * (height as f64 / pitch + 1.0) as usize)
+        .map(|_| dice.one_in(2))
+        .collect();
     Canvas::from_fn(width, height, |x, y| {
         let at = (y / pitch) as usize * across + (x / pitch) as usize;
-        if bits.get(at).copied().unwrap_or(false) { 10.0 } else { 245.0 }
+        if bits.get(at).copied().unwrap_or(false) {
+            10.0
+        } else {
+            245.0
+        }
     })
 }
 
@@ -464,7 +575,13 @@ fn finders_alone(dice: &mut Dice) -> Canvas {
         for row in 0..7 {
             for column in 0..7 {
                 if finder_module(column, row) {
-                    canvas.block(x + column as f64 * module, y + row as f64 * module, module, module, 15.0);
+                    canvas.block(
+                        x + column as f64 * module,
+                        y + row as f64 * module,
+                        module,
+                        module,
+                        15.0,
+                    );
                 }
             }
         }
@@ -500,9 +617,19 @@ fn dark_page(dice: &mut Dice, width: usize, height: usize) -> Canvas {
 
 /// Lines of something like words, and some coloured boxes.
 fn written(dice: &mut Dice, width: usize, height: usize, dark: bool) -> Canvas {
-    let (ground, ink) = if dark { (dice.between(8.0, 40.0), 220.0) } else { (dice.between(240.0, 255.0), 30.0) };
+    let (ground, ink) = if dark {
+        (dice.between(8.0, 40.0), 220.0)
+    } else {
+        (dice.between(240.0, 255.0), 30.0)
+    };
     let mut canvas = Canvas::new(width, height, ground);
-    canvas.block(0.0, 0.0, width as f64, height as f64 * 0.06, if dark { 50.0 } else { 225.0 });
+    canvas.block(
+        0.0,
+        0.0,
+        width as f64,
+        height as f64 * 0.06,
+        if dark { 50.0 } else { 225.0 },
+    );
     let stroke = (height as f64 / 500.0).max(1.0).round();
     let letters: Vec<u64> = (0..26).map(|_| dice.next() | 0x0842_1084_2108).collect();
     let mut y = height as f64 * 0.12;
@@ -523,7 +650,10 @@ fn written(dice: &mut Dice, width: usize, height: usize, dark: bool) -> Canvas {
         y += 12.0 * stroke;
     }
     for _ in 0..4 {
-        let (x, y) = (dice.between(0.0, 0.8) * width as f64, dice.between(0.0, 0.9) * height as f64);
+        let (x, y) = (
+            dice.between(0.0, 0.8) * width as f64,
+            dice.between(0.0, 0.9) * height as f64,
+        );
         let shade = dice.between(40.0, 220.0);
         canvas.block(x, y, width as f64 * 0.12, height as f64 * 0.05, shade);
     }
@@ -545,16 +675,32 @@ fn turned(x: f64, y: f64, side: f64, turn: f64) -> [(f64, f64); 4] {
 fn lean(dice: &mut Dice, x: f64, y: f64, side: f64, leaning: f64, turning: f64) -> [(f64, f64); 4] {
     let turn = dice.between(-turning, turning);
     turned(x, y, side, turn).map(|(x, y)| {
-        (x + dice.between(-leaning, leaning) * side, y + dice.between(-leaning, leaning) * side)
+        (
+            x + dice.between(-leaning, leaning) * side,
+            y + dice.between(-leaning, leaning) * side,
+        )
     })
 }
 
 /// An otpauth URI as platforms hand them out, now and then a plain link.
 fn enrolment(dice: &mut Dice) -> String {
     const ISSUERS: [&str; 12] = [
-        "StreamTV", "Google", "GitHub", "Dropbox", "Nextcloud", "Amazon", "Microsoft", "Discord", "ING", "Bunq",
-        "AcmeCorp", "Caf%C3%A9%20Soci%C3%A9t%C3%A9",
+        "StreamTV",
+        "Google",
+        "GitHub",
+        "Dropbox",
+        "Nextcloud",
+        "Amazon",
+        "Microsoft",
+        "Discord",
+        "ING",
+        "Bunq",
+        "AcmeCorp",
+        "Caf%C3%A9%20Soci%C3%A9t%C3%A9",
     ];
+    if let Some(text) = &dice.says {
+        return text.clone();
+    }
     if dice.one_in(12) {
         return format!("https://tv.example.com/link?code={}", base32(dice, 8));
     }
@@ -566,21 +712,31 @@ fn enrolment(dice: &mut Dice) -> String {
         base32(dice, length)
     );
     if dice.one_in(2) {
-        uri += &format!("&algorithm={}&digits=6&period=30", dice.pick(&["SHA1", "SHA256", "SHA512"]));
+        uri += &format!(
+            "&algorithm={}&digits=6&period=30",
+            dice.pick(&["SHA1", "SHA256", "SHA512"])
+        );
     }
     uri
 }
 
 fn base32(dice: &mut Dice, length: usize) -> String {
-    (0..length).map(|_| char::from(*dice.pick(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"))).collect()
+    (0..length)
+        .map(|_| char::from(*dice.pick(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")))
+        .collect()
 }
 
 /// As long as a batch of Google's; what is in it does not matter to a reader of QR codes.
 fn batch(dice: &mut Dice) -> String {
     const BASE64: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let length = 4 * (50 + dice.below(170));
-    let data: String = (0..length).map(|_| char::from(*dice.pick(BASE64))).collect();
-    format!("otpauth-migration://offline?data={}%3D", data.replace('+', "%2B").replace('/', "%2F"))
+    let data: String = (0..length)
+        .map(|_| char::from(*dice.pick(BASE64)))
+        .collect();
+    format!(
+        "otpauth-migration://offline?data={}%3D",
+        data.replace('+', "%2B").replace('/', "%2F")
+    )
 }
 
 fn finder_module(x: usize, y: usize) -> bool {
@@ -621,10 +777,15 @@ impl Card {
             'Q' => EcLevel::Q,
             _ => EcLevel::H,
         };
-        let code = QrCode::with_error_correction_level(text, correction).expect("texts here fit into a code");
+        let code = QrCode::with_error_correction_level(text, correction)
+            .expect("texts here fit into a code");
         Self {
             side: code.width(),
-            dark_modules: code.into_colors().into_iter().map(|colour| colour == Color::Dark).collect(),
+            dark_modules: code
+                .into_colors()
+                .into_iter()
+                .map(|colour| colour == Color::Dark)
+                .collect(),
             level,
             border: *dice.pick(&[2.0, 4.0, 4.0]),
             dark: 0.0,
@@ -646,7 +807,11 @@ impl Card {
         let side = self.side as f64;
         if let Some((size, shade, round)) = self.logo {
             let (x, y) = (u - side / 2.0, v - side / 2.0);
-            let reach = if round { x.hypot(y) } else { x.abs().max(y.abs()) };
+            let reach = if round {
+                x.hypot(y)
+            } else {
+                x.abs().max(y.abs())
+            };
             if reach < size / 2.0 {
                 return shade;
             }
@@ -656,10 +821,17 @@ impl Card {
         }
         if self.soft > 0.0 {
             let near = [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (0.0, 0.0)];
-            let dark = near.iter().filter(|(x, y)| self.dark_at(u + x * self.soft, v + y * self.soft)).count();
+            let dark = near
+                .iter()
+                .filter(|(x, y)| self.dark_at(u + x * self.soft, v + y * self.soft))
+                .count();
             return self.light + (self.dark - self.light) * dark as f64 / near.len() as f64;
         }
-        if self.dark_at(u, v) { self.dark } else { self.light }
+        if self.dark_at(u, v) {
+            self.dark
+        } else {
+            self.light
+        }
     }
 
     fn dark_at(&self, u: f64, v: f64) -> bool {
@@ -673,7 +845,11 @@ impl Card {
             for (left, top) in [(0.0, 0.0), (side - 7.0, 0.0), (0.0, side - 7.0)] {
                 if corner(left, u) && corner(top, v) {
                     let (dx, dy) = (u - left - 3.5, v - top - 3.5);
-                    let reach = if self.round_finders { dx.hypot(dy) } else { dx.abs().max(dy.abs()) };
+                    let reach = if self.round_finders {
+                        dx.hypot(dy)
+                    } else {
+                        dx.abs().max(dy.abs())
+                    };
                     return reach < 1.5 || (2.5..3.5).contains(&reach);
                 }
             }
@@ -697,7 +873,11 @@ struct Canvas {
 
 impl Canvas {
     fn new(width: usize, height: usize, ground: f64) -> Self {
-        Self { width, height, shades: vec![ground as f32; width * height] }
+        Self {
+            width,
+            height,
+            shades: vec![ground as f32; width * height],
+        }
     }
 
     fn from_fn(width: usize, height: usize, shade: impl Fn(f64, f64) -> f64) -> Self {
@@ -711,13 +891,28 @@ impl Canvas {
     }
 
     fn finish(self, texts: Vec<String>) -> Picture {
-        let luma = self.shades.iter().map(|shade| shade.round().clamp(0.0, 255.0) as u8).collect();
-        Picture { width: self.width, height: self.height, luma, texts }
+        let luma = self
+            .shades
+            .iter()
+            .map(|shade| shade.round().clamp(0.0, 255.0) as u8)
+            .collect();
+        Picture {
+            width: self.width,
+            height: self.height,
+            luma,
+            texts,
+        }
     }
 
     fn block(&mut self, x: f64, y: f64, width: f64, height: f64, shade: f64) {
-        let (left, right) = (x.max(0.0) as usize, ((x + width).max(0.0) as usize).min(self.width));
-        let (top, bottom) = (y.max(0.0) as usize, ((y + height).max(0.0) as usize).min(self.height));
+        let (left, right) = (
+            x.max(0.0) as usize,
+            ((x + width).max(0.0) as usize).min(self.width),
+        );
+        let (top, bottom) = (
+            y.max(0.0) as usize,
+            ((y + height).max(0.0) as usize).min(self.height),
+        );
         for row in top..bottom {
             if left < right {
                 self.shades[row * self.width + left..row * self.width + right].fill(shade as f32);
@@ -728,7 +923,10 @@ impl Canvas {
     /// Puts a sheet onto four corners: top left first, clockwise.
     fn paste(&mut self, card: &Card, corners: [(f64, f64); 4]) {
         let side = card.across();
-        let onto = Homography::between(corners, [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)]);
+        let onto = Homography::between(
+            corners,
+            [(0.0, 0.0), (side, 0.0), (side, side), (0.0, side)],
+        );
         self.paint(corners, |x, y| {
             let (u, v) = onto.map(x, y);
             (u >= 0.0 && v >= 0.0 && u < side && v < side).then(|| card.shade(u, v))
@@ -768,7 +966,10 @@ impl Canvas {
                 let below = self.shades[y * self.width + x];
                 let mut sum = 0.0;
                 for part in 0..9 {
-                    let (dx, dy) = ((part % 3) as f64 / 3.0 + 1.0 / 6.0, (part / 3) as f64 / 3.0 + 1.0 / 6.0);
+                    let (dx, dy) = (
+                        (part % 3) as f64 / 3.0 + 1.0 / 6.0,
+                        (part / 3) as f64 / 3.0 + 1.0 / 6.0,
+                    );
                     sum += shade(x as f64 + dx, y as f64 + dy).unwrap_or(f64::from(below));
                 }
                 self.shades[y * self.width + x] = (sum / 9.0) as f32;
@@ -784,7 +985,8 @@ impl Canvas {
                 if u < 0.0 || v < 0.0 || u >= screen.width as f64 || v >= screen.height as f64 {
                     continue;
                 }
-                let gap = 1.0 - grid * 0.5 * (2.0 - (TAU * u * pitch).cos() - (TAU * v * pitch).cos()) * 0.5;
+                let gap = 1.0
+                    - grid * 0.5 * (2.0 - (TAU * u * pitch).cos() - (TAU * v * pitch).cos()) * 0.5;
                 self.shades[y * self.width + x] = (screen.between(u, v) * gap) as f32;
             }
         }
@@ -792,7 +994,10 @@ impl Canvas {
 
     fn between(&self, u: f64, v: f64) -> f64 {
         let (u, v) = ((u - 0.5).max(0.0), (v - 0.5).max(0.0));
-        let (x, y) = ((u as usize).min(self.width - 1), (v as usize).min(self.height - 1));
+        let (x, y) = (
+            (u as usize).min(self.width - 1),
+            (v as usize).min(self.height - 1),
+        );
         let (right, below) = ((x + 1).min(self.width - 1), (y + 1).min(self.height - 1));
         let (dx, dy) = (u - x as f64, v - y as f64);
         let at = |x: usize, y: usize| f64::from(self.shades[y * self.width + x]);
@@ -802,12 +1007,18 @@ impl Canvas {
     }
 
     fn scaled(self, factor: f64) -> Canvas {
-        let (width, height) = ((self.width as f64 * factor) as usize, (self.height as f64 * factor) as usize);
+        let (width, height) = (
+            (self.width as f64 * factor) as usize,
+            (self.height as f64 * factor) as usize,
+        );
         let step = 1.0 / factor;
         Canvas::from_fn(width, height, |x, y| {
             let mut sum = 0.0;
             for part in 0..4 {
-                let (dx, dy) = (0.25 + 0.5 * (part % 2) as f64, 0.25 + 0.5 * (part / 2) as f64);
+                let (dx, dy) = (
+                    0.25 + 0.5 * (part % 2) as f64,
+                    0.25 + 0.5 * (part / 2) as f64,
+                );
                 sum += self.between((x + dx) * step, (y + dy) * step);
             }
             sum / 4.0
@@ -824,7 +1035,8 @@ impl Canvas {
         let (sin, cos) = direction.sin_cos();
         for y in 0..self.height {
             for x in 0..self.width {
-                let along = x as f64 / self.width as f64 * cos + y as f64 / self.height as f64 * sin;
+                let along =
+                    x as f64 / self.width as f64 * cos + y as f64 / self.height as f64 * sin;
                 self.shades[y * self.width + x] += (along * strength) as f32;
             }
         }
@@ -843,13 +1055,15 @@ impl Canvas {
     /// Gaussian blur, in pixels.
     fn soften(&mut self, sigma: f64) {
         let reach = (sigma * 3.0).ceil() as isize;
-        let weights: Vec<f32> =
-            (-reach..=reach).map(|at| (-((at * at) as f64) / (2.0 * sigma * sigma)).exp() as f32).collect();
+        let weights: Vec<f32> = (-reach..=reach)
+            .map(|at| (-((at * at) as f64) / (2.0 * sigma * sigma)).exp() as f32)
+            .collect();
         let total: f32 = weights.iter().sum();
         let weights: Vec<f32> = weights.iter().map(|weight| weight / total).collect();
-        for (step, size, lines, stride) in
-            [(1, self.width, self.height, self.width), (self.width, self.height, self.width, 1)]
-        {
+        for (step, size, lines, stride) in [
+            (1, self.width, self.height, self.width),
+            (self.width, self.height, self.width, 1),
+        ] {
             let mut line = vec![0.0f32; size];
             for start in (0..lines).map(|at| at * stride) {
                 for (at, shade) in line.iter_mut().enumerate() {
@@ -871,13 +1085,18 @@ impl Canvas {
     fn smear(&mut self, length: f64, direction: f64) {
         let (sin, cos) = direction.sin_cos();
         let steps = (length * 2.0).ceil().max(1.0) as usize;
-        let before = Canvas { width: self.width, height: self.height, shades: self.shades.clone() };
+        let before = Canvas {
+            width: self.width,
+            height: self.height,
+            shades: self.shades.clone(),
+        };
         for y in 0..self.height {
             for x in 0..self.width {
                 let mut sum = 0.0;
                 for step in 0..=steps {
                     let along = (step as f64 / steps as f64 - 0.5) * length;
-                    sum += before.between(x as f64 + 0.5 + along * cos, y as f64 + 0.5 + along * sin);
+                    sum +=
+                        before.between(x as f64 + 0.5 + along * cos, y as f64 + 0.5 + along * sin);
                 }
                 self.shades[y * self.width + x] = (sum / (steps + 1) as f64) as f32;
             }
@@ -887,7 +1106,10 @@ impl Canvas {
     fn grain(&mut self, dice: &mut Dice, sigma: f64) {
         for shade in &mut self.shades {
             // The sum of four even throws is close enough to a bell.
-            let bell = dice.between(-1.0, 1.0) + dice.between(-1.0, 1.0) + dice.between(-1.0, 1.0) + dice.between(-1.0, 1.0);
+            let bell = dice.between(-1.0, 1.0)
+                + dice.between(-1.0, 1.0)
+                + dice.between(-1.0, 1.0)
+                + dice.between(-1.0, 1.0);
             *shade += (bell * sigma * 0.866) as f32;
         }
     }
@@ -896,11 +1118,20 @@ impl Canvas {
         let picture = self.finish(Vec::new());
         let mut bytes = Vec::new();
         image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality)
-            .encode(&picture.luma, picture.width as u32, picture.height as u32, image::ExtendedColorType::L8)
+            .encode(
+                &picture.luma,
+                picture.width as u32,
+                picture.height as u32,
+                image::ExtendedColorType::L8,
+            )
             .expect("a grey image can be written as JPEG");
         let grey = qr::read_picture(&bytes).unwrap_or_else(|error| panic!("our own JPEG: {error}"));
         let shades = grey.luma().iter().map(|&luma| f32::from(luma)).collect();
-        Canvas { width: picture.width, height: picture.height, shades }
+        Canvas {
+            width: picture.width,
+            height: picture.height,
+            shades,
+        }
     }
 }
 
@@ -917,7 +1148,11 @@ impl Homography {
         }
         for column in 0..8 {
             let best = (column..8)
-                .max_by(|&one, &other| rows[one][column].abs().total_cmp(&rows[other][column].abs()))
+                .max_by(|&one, &other| {
+                    rows[one][column]
+                        .abs()
+                        .total_cmp(&rows[other][column].abs())
+                })
                 .expect("eight rows are never none");
             rows.swap(column, best);
             let pivot = rows[column];
@@ -940,24 +1175,34 @@ impl Homography {
     fn map(&self, x: f64, y: f64) -> (f64, f64) {
         let m = &self.0;
         let scale = m[6] * x + m[7] * y + m[8];
-        ((m[0] * x + m[1] * y + m[2]) / scale, (m[3] * x + m[4] * y + m[5]) / scale)
+        (
+            (m[0] * x + m[1] * y + m[2]) / scale,
+            (m[3] * x + m[4] * y + m[5]) / scale,
+        )
     }
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, and the same for ever, unlike a crate's standard generator.
-pub struct Dice(u64);
+pub struct Dice {
+    state: u64,
+    /// What every code says, instead of something random.
+    says: Option<String>,
+}
 
 impl Dice {
     /// Dice that always fall the same way for the same seed.
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self {
+            state: seed,
+            says: None,
+        }
     }
 
     /// 64 random bits.
     #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.0;
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = self.state;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         bits ^ (bits >> 31)

@@ -6,10 +6,11 @@
 use std::{
     io::Write,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use couchkey_tests::{
-    desktop::{self, Session},
+    desktop::{self, Session, wait_until},
     machine::SECRET,
     spelling::holds,
 };
@@ -282,4 +283,46 @@ fn without_any_keyring_a_new_vault_asks_for_a_passphrase() {
     );
     let list = couchkey(&session, &["--json", "list"], "wide open window\n");
     assert_eq!(list.stdout, "[]\n", "{}", list.stderr);
+}
+
+#[test]
+fn what_is_on_the_screen_is_added() {
+    let session = Session::builder().with_display().start();
+    let made = couchkey(&session, &["init"], "");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let none = couchkey(&session, &["--json", "add", "--screen"], "");
+    assert_eq!(
+        none.refusal(),
+        (Some(1), "no_qr_code".into()),
+        "an empty screen shows none"
+    );
+
+    let path = session.home().join("qr.pgm");
+    std::fs::write(&path, pgm(URI)).expect("home can be written");
+    let mut viewer = session.command("display");
+    viewer.arg(&path);
+    session.spawn("viewer", viewer);
+    let mut added = none;
+    wait_until(
+        "the picture to be on the screen",
+        Duration::from_secs(60),
+        || {
+            added = couchkey(&session, &["--json", "add", "--screen", AT[0], AT[1]], "");
+            added.code == Some(0)
+        },
+    );
+    assert_all_is_there(&added, "the code that the viewer shows");
+}
+
+/// A QR code as a portable grey map, six pixels a module, with its quiet zone.
+fn pgm(text: &str) -> Vec<u8> {
+    let modules = couchkey_authenticator::qr::encode(text).expect("it fits");
+    let side = (modules.side() + 8) * 6;
+    let mut picture = format!("P5 {side} {side} 255\n").into_bytes();
+    for at in 0..side * side {
+        let (x, y) = (at % side / 6, at / side / 6);
+        let dark = x >= 4 && y >= 4 && modules.dark(x - 4, y - 4);
+        picture.push(if dark { 0 } else { 255 });
+    }
+    picture
 }

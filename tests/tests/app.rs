@@ -1,0 +1,566 @@
+//! The main job and its edges in the real window: WebDriver, Xvfb, a real Secret Service, the built program.
+
+use std::{
+    path::PathBuf,
+    process::Stdio,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use couchkey_tests::{
+    desktop::{self, Session, Window, wait::wait_until},
+    machine::SECRET,
+    pictures::{self, Kind},
+    spelling::holds,
+};
+
+/// What the QR codes of these tests say.
+const URI: &str = "otpauth://totp/StreamTV:fam-0042%40example.tv?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=StreamTV&algorithm=SHA1&digits=6&period=30";
+
+/// Long enough for the busiest machine; nothing waits for it where all is well.
+const PATIENCE: u64 = 60;
+
+fn session() -> Session {
+    Session::builder().with_display_of(1300, 900).start()
+}
+
+fn start(session: &Session) -> Window<'_> {
+    Window::start(session, desktop::app())
+}
+
+fn screen(window: &Window<'_>, name: &str) {
+    window.wait_for(&format!("[data-screen='{name}']"), PATIENCE);
+}
+
+fn click(window: &Window<'_>, testid: &str) {
+    window.wait_for(&format!("[data-testid='{testid}']"), PATIENCE);
+    window.click(&format!("[data-testid='{testid}']"));
+}
+
+/// A picture as a PNG file in the session's home.
+fn picture(session: &Session, name: &str, text: &str, kind: Kind) -> PathBuf {
+    let path = session.home().join(name);
+    std::fs::write(&path, pictures::png(&pictures::draw_saying(kind, 7, text)))
+        .expect("home can be written");
+    path
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs()
+}
+
+/// The code that oathtool makes for a Unix time. Its secret goes in by standard input.
+fn oathtool(secret: &str, at: u64) -> String {
+    use std::io::Write;
+    let mut child = std::process::Command::new("oathtool")
+        .args(["--totp", "--base32", "--now", &format!("@{at}"), "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("oathtool is installed");
+    let mut stdin = child.stdin.take().expect("its stdin was piped");
+    stdin
+        .write_all(secret.as_bytes())
+        .expect("it reads its secret");
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "oathtool takes the secret");
+    String::from_utf8(output.stdout)
+        .expect("digits")
+        .trim()
+        .to_owned()
+}
+
+/// The code on the screen is the one of a second between before and after reading it.
+fn assert_code_is_right(window: &Window<'_>, css: &str) {
+    wait_until(
+        "the code on the screen is oathtool's",
+        Duration::from_secs(PATIENCE),
+        || {
+            let before = unix_now();
+            let shown = window.attribute(css, "data-code").unwrap_or_default();
+            let after = unix_now();
+            before / 30 == after / 30 && shown == oathtool(SECRET, before)
+        },
+    );
+}
+
+const CODE: &str = "[data-testid='account-row'] [data-testid='code']";
+
+/// From the preview to the list of codes, past the check and the recovery key.
+fn save_first(window: &Window<'_>) {
+    click(window, "preview-save");
+    screen(window, "check");
+    click(window, "check-done");
+    screen(window, "recovery");
+    click(window, "recovery-later");
+    screen(window, "codes");
+}
+
+#[test]
+fn the_main_job_from_a_photographed_qr_code_to_a_right_code_after_a_kill() {
+    let session = session();
+    let photo = picture(&session, "tv.png", URI, Kind::Tv);
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    window.choose_file("[data-testid='add-file-input']", &photo);
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    assert_eq!(
+        window
+            .property("[data-testid='preview-issuer']", "value")
+            .as_deref(),
+        Some("StreamTV"),
+        "the preview says who issued it"
+    );
+    assert_eq!(
+        session.every_secret().len(),
+        0,
+        "nothing is saved before the person says yes"
+    );
+    save_first(&window);
+    assert_code_is_right(&window, CODE);
+    assert_sealed(window.source().as_bytes(), "the page");
+    window.kill_app();
+
+    let window = start(&session);
+    screen(&window, "codes");
+    assert_eq!(
+        window.count("[data-testid='account-row']"),
+        1,
+        "the same account"
+    );
+    window.wait_for_text("fam-0042@example.tv", PATIENCE);
+    assert_code_is_right(&window, CODE);
+    window.press('t');
+    screen(&window, "television");
+    assert_code_is_right(&window, "[data-testid='tv-code']");
+    window.close();
+
+    // What is on the machine now: sealed, in both places, and in neither in any spelling.
+    let secrets = session.every_secret();
+    assert!(
+        secrets.len() >= 4,
+        "the list of vaults, the device key, the head and a bundle"
+    );
+    for entry in &secrets {
+        assert_sealed(&entry.bytes, &entry.label);
+        for value in entry.attributes.values() {
+            assert_sealed(value.as_bytes(), "an attribute");
+        }
+    }
+    let mut files = 0;
+    for path in files_below(&session.data_dir()) {
+        assert_sealed(
+            &std::fs::read(&path).expect("our own file"),
+            &path.display().to_string(),
+        );
+        files += 1;
+    }
+    assert!(files >= 2, "the two generations");
+}
+
+#[test]
+fn the_account_opens_from_the_keyring_alone() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    for path in files_below(&session.data_dir()) {
+        if path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with("vault."))
+        {
+            std::fs::remove_file(path).expect("our own file");
+        }
+    }
+    let window = start(&session);
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn the_account_opens_from_the_mirror_alone_with_the_recovery_key() {
+    let session = session();
+    let init = couchkey(&session, &["--json", "init"], "");
+    let init: serde_json::Value = serde_json::from_str(&init).expect("JSON");
+    let key = init["recovery_key"]
+        .as_str()
+        .expect("init shows the recovery key once")
+        .to_owned();
+    couchkey(&session, &["add", "-"], URI);
+    session.wipe_keyring();
+    let window = start(&session);
+    screen(&window, "trouble");
+    assert_eq!(
+        window
+            .attribute("[data-screen='trouble']", "data-code")
+            .as_deref(),
+        Some("needs_recovery"),
+        "the right trouble"
+    );
+    assert!(
+        session.every_secret().is_empty(),
+        "no key was made silently"
+    );
+    click(&window, "trouble-action");
+    screen(&window, "recover");
+    window.type_into("[data-testid='recover-key']", &key);
+    click(&window, "recover-submit");
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+    window.close();
+    let window = start(&session);
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn from_the_screen() {
+    let session = session();
+    let qr = picture(&session, "page.png", URI, Kind::Plain);
+    let mut show = session.command("display");
+    show.args(["-geometry", "+820+20"]).arg(&qr);
+    session.spawn("display", show);
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    wait_until(
+        "the QR code on the screen is found",
+        Duration::from_secs(PATIENCE),
+        || {
+            if window.exists("[data-testid='add-from-screen']") {
+                window.click("[data-testid='add-from-screen']");
+            }
+            desktop::wait::until(Duration::from_secs(5), || {
+                window.exists("[data-testid='preview-row']")
+            })
+        },
+    );
+    save_first(&window);
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn from_the_clipboard_as_a_picture_and_as_text() {
+    let session = session();
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    let qr = picture(&session, "page.png", URI, Kind::Plain);
+    session.set_clipboard_image(&std::fs::read(qr).expect("just written"));
+    click(&window, "add-paste");
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    save_first(&window);
+    assert_code_is_right(&window, CODE);
+    session.set_clipboard_text(
+        "otpauth://totp/Other:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other",
+    );
+    click(&window, "nav-add");
+    screen(&window, "add");
+    click(&window, "add-paste");
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    click(&window, "preview-save");
+    screen(&window, "check");
+    click(&window, "check-done");
+    screen(&window, "codes");
+    wait_until(
+        "both are on the list",
+        Duration::from_secs(PATIENCE),
+        || window.count("[data-testid='account-row']") == 2,
+    );
+}
+
+#[test]
+fn from_a_link_at_the_start_and_from_a_link_while_it_runs() {
+    let session = session();
+    let window = Window::start_with(&session, desktop::app(), &[URI]);
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    save_first(&window);
+    assert_code_is_right(&window, CODE);
+    // The second start hands its link over and ends.
+    let mut second = session.command(desktop::app());
+    second.arg("otpauth://totp/Other:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other");
+    let status = second.status().expect("it runs");
+    assert!(status.success(), "the second process ends by itself");
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    assert_eq!(
+        window
+            .property("[data-testid='preview-issuer']", "value")
+            .as_deref(),
+        Some("Other"),
+        "its link is in the window of the first"
+    );
+}
+
+#[test]
+fn a_copied_code_leaves_the_clipboard_when_the_app_ends() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    let window = start(&session);
+    screen(&window, "codes");
+    window.wait_for(CODE, PATIENCE);
+    window.click(CODE);
+    wait_until(
+        "the code is on the clipboard",
+        Duration::from_secs(PATIENCE),
+        || {
+            let now = unix_now();
+            [now - 30, now]
+                .iter()
+                .any(|at| session.clipboard_text() == oathtool(SECRET, *at))
+        },
+    );
+    window.close();
+    assert!(
+        session.clipboard_text().is_empty(),
+        "and it is gone with the app"
+    );
+}
+
+#[test]
+fn bad_pictures_get_the_right_words_and_save_nothing() {
+    let session = session();
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    let home = session.home();
+    let write = |name: &str, bytes: &[u8]| {
+        let path = home.join(name);
+        std::fs::write(&path, bytes).expect("home can be written");
+        path
+    };
+    let mut jpeg = Vec::new();
+    let plain = pictures::draw_saying(Kind::Plain, 1, URI);
+    image::codecs::jpeg::JpegEncoder::new(&mut jpeg)
+        .encode(
+            &plain.luma,
+            plain.width as u32,
+            plain.height as u32,
+            image::ExtendedColorType::L8,
+        )
+        .expect("a picture of that size");
+    let cases = [
+        (
+            "no_qr_code",
+            picture(&session, "none.png", "", Kind::Nothing),
+        ),
+        (
+            "qr_is_web_link",
+            picture(
+                &session,
+                "link.png",
+                "https://example.tv/activate",
+                Kind::Plain,
+            ),
+        ),
+        (
+            "picture_too_large",
+            write("bomb.png", &pictures::png_header(40_000, 30_000)),
+        ),
+        ("picture_damaged", write("cut.jpg", &jpeg[..jpeg.len() / 3])),
+        ("not_a_picture", write("text.png", b"this is not a picture")),
+        (
+            "bad_secret",
+            picture(
+                &session,
+                "bad.png",
+                "otpauth://totp/a:b?secret=1189",
+                Kind::Plain,
+            ),
+        ),
+        (
+            "unsupported_digits",
+            picture(
+                &session,
+                "digits.png",
+                &URI.replace("digits=6", "digits=11"),
+                Kind::Plain,
+            ),
+        ),
+        (
+            "missing_counter",
+            picture(
+                &session,
+                "hotp.png",
+                &URI.replace("totp", "hotp"),
+                Kind::Plain,
+            ),
+        ),
+    ];
+    for (code, path) in cases {
+        window.choose_file("[data-testid='add-file-input']", &path);
+        window.wait_for(
+            &format!("[data-testid='error'][data-code='{code}']"),
+            PATIENCE,
+        );
+        assert!(
+            !window.text("[data-testid='error']").is_empty(),
+            "{code} has words"
+        );
+        assert!(
+            !window.exists("[data-testid='preview-row']"),
+            "{code}: there is nothing to save"
+        );
+    }
+    assert!(session.every_secret().is_empty(), "nothing was saved");
+    // And after all of that it still does its job.
+    let two = picture(&session, "two.png", "", Kind::Several);
+    window.choose_file("[data-testid='add-file-input']", &two);
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    assert!(
+        window.count("[data-testid='preview-row']") >= 2,
+        "several codes become a list to choose from"
+    );
+}
+
+#[test]
+fn a_locked_keyring_is_told_and_opens_when_it_is_unlocked() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    session.lock_keyring();
+    let window = start(&session);
+    screen(&window, "trouble");
+    assert_eq!(
+        window
+            .attribute("[data-screen='trouble']", "data-code")
+            .as_deref(),
+        Some("keyring_locked"),
+        "locked is not missing"
+    );
+    session.unlock_keyring();
+    click(&window, "trouble-action");
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn without_a_keyring_a_passphrase_guards_the_vault() {
+    let session = Session::builder()
+        .without_keyring()
+        .with_display_of(1300, 900)
+        .start();
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "new-passphrase");
+    window.type_into("[data-testid='new-passphrase']", "correct horse battery");
+    window.type_into(
+        "[data-testid='new-passphrase-again']",
+        "correct horse battery",
+    );
+    click(&window, "new-passphrase-submit");
+    screen(&window, "add");
+    let qr = picture(&session, "page.png", URI, Kind::Plain);
+    window.choose_file("[data-testid='add-file-input']", &qr);
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    save_first(&window);
+    window.kill_app();
+    let window = start(&session);
+    screen(&window, "unlock");
+    window.type_into("[data-testid='unlock-passphrase']", "wrong horse battery");
+    click(&window, "unlock-submit");
+    window.wait_for("[data-code='wrong_passphrase']", PATIENCE);
+    window.fill("[data-testid='unlock-passphrase']", "correct horse battery");
+    click(&window, "unlock-submit");
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn the_app_and_the_command_line_add_fifty_accounts_each_at_once() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    let window = start(&session);
+    screen(&window, "codes");
+    std::thread::scope(|scope| {
+        let cli = scope.spawn(|| {
+            for n in 0..50 {
+                couchkey(&session, &["add", "-"], &couchkey_tests::machine::uri(n));
+            }
+        });
+        for n in 50..100 {
+            let answer = window.eval_async(
+                "const [uri, done] = arguments; const invoke = window.__TAURI_INTERNALS__.invoke;
+                 invoke('preview_text', { text: uri })
+                   .then((p) => invoke('add', { rows: p.rows.map((r) => ({ token: r.token, issuer: r.issuer, account: r.account })) }))
+                   .then((ids) => done(ids.length), (error) => done(JSON.stringify(error)));",
+                vec![couchkey_tests::machine::uri(n).into()],
+            );
+            assert_eq!(
+                answer,
+                serde_json::json!(1),
+                "account {n} is added by the app"
+            );
+        }
+        cli.join().expect("the command line never fails");
+    });
+    let list: serde_json::Value =
+        serde_json::from_str(&couchkey(&session, &["--json", "list"], "")).expect("JSON");
+    let mut names: Vec<&str> = list
+        .as_array()
+        .expect("an array")
+        .iter()
+        .map(|account| account["account"].as_str().expect("a name"))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(
+        names.len(),
+        100,
+        "a hundred accounts, none lost, none twice"
+    );
+}
+
+/// Runs the command line in the session to a good end.
+fn couchkey(session: &Session, arguments: &[&str], input: &str) -> String {
+    use std::io::Write;
+    let mut child = session
+        .command(desktop::cli())
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it is built");
+    let mut stdin = child.stdin.take().expect("its stdin was piped");
+    // A command that reads nothing may be gone already.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(
+        output.status.success(),
+        "couchkey {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// None of the spellings is in these bytes, nor in what they are the base64 of.
+fn assert_sealed(bytes: &[u8], place: &str) {
+    assert_eq!(
+        holds(SECRET, bytes),
+        None,
+        "{place} holds the secret in the open"
+    );
+}
+
+fn files_below(folder: &std::path::Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(files_below(&path));
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+    files
+}

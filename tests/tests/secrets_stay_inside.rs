@@ -1,0 +1,249 @@
+//! A planted secret is in no view, error, `Debug` text, sheet, keyring entry or file, in any spelling.
+
+use std::fmt::Debug;
+
+use couchkey_authenticator::{
+    Authenticator, Error, ErrorCode, ManualForm, Scanned, inspect, scan,
+    view::{EditForm, KindWord},
+};
+use couchkey_otp::UnixTime;
+use couchkey_tests::{
+    machine::{Machine, add, all},
+    pictures::{self, Kind},
+    spelling::{holds, spellings},
+};
+use couchkey_vault::Half;
+use serde::Serialize;
+
+/// The planted secret, in base32: `planted-secret-of-thirty-bytes`.
+const PLANTED: &str = "OBWGC3TUMVSC243FMNZGK5BNN5TC25DINFZHI6JNMJ4XIZLT";
+
+fn uri() -> String {
+    format!("otpauth://totp/StreamTV:me?secret={PLANTED}&issuer=StreamTV")
+}
+
+/// Fails when a text that leaves Rust holds the planted secret.
+#[track_caller]
+fn clean(what: &str, text: &str) {
+    if let Some(spelling) = holds(PLANTED, text.as_bytes()) {
+        panic!("{what} holds the secret as {spelling}");
+    }
+}
+
+/// What a command answers is what `serde` writes of it; what a log could show is what `Debug` writes.
+#[track_caller]
+fn clean_view(what: &str, view: &(impl Serialize + Debug)) {
+    clean(what, &serde_json::to_string(view).expect("a view"));
+    clean(what, &format!("{view:?}"));
+    clean(what, &format!("{view:#?}"));
+}
+
+#[track_caller]
+fn clean_error(what: &str, error: &Error) {
+    clean_view(what, &error.report());
+    clean(what, &format!("{error} {error:?} {error:#?}"));
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        clean(what, &format!("{cause} {cause:?}"));
+        source = cause.source();
+    }
+}
+
+fn form(secret: &str) -> ManualForm {
+    ManualForm {
+        kind: KindWord::Totp,
+        issuer: "StreamTV".to_owned(),
+        account: "typed in".to_owned(),
+        secret: secret.to_owned(),
+        algorithm: "SHA1".to_owned(),
+        digits: 6,
+        period: 30,
+        counter: String::new(),
+    }
+}
+
+fn with_vault() -> (Machine, Authenticator) {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    (machine, app)
+}
+
+#[test]
+fn the_test_would_notice_a_leak() {
+    for spelling in spellings(PLANTED) {
+        let text = format!("{{\"note\":\"{spelling}\"}}");
+        assert!(
+            holds(PLANTED, text.as_bytes()).is_some(),
+            "{spelling} is found"
+        );
+    }
+    assert!(
+        holds(PLANTED, b"GEZDGNBVGY3TQOJQ").is_none(),
+        "another secret is not this one"
+    );
+}
+
+#[test]
+fn no_view_holds_it() {
+    let (_, app) = with_vault();
+    for preview in [
+        app.preview_text(&uri()),
+        app.preview_manual(&form(PLANTED)),
+        app.preview_manual(&form(&uri())),
+        app.preview_picture(&pictures::png(&pictures::draw_saying(
+            Kind::Plain,
+            3,
+            &uri(),
+        ))),
+    ] {
+        clean_view("a preview", &preview.expect("it enrols"));
+    }
+    clean_view("the pending preview", &app.pending_preview());
+    add(&app, &uri()).expect("it can be written");
+    clean_view(
+        "a preview of a duplicate",
+        &app.preview_text(&uri()).expect("it enrols"),
+    );
+    clean_view("the codes", &app.codes().expect("open"));
+    clean_view("the list", &app.accounts(None).expect("open"));
+    clean_view("the status", &app.status());
+    clean_view("the settings", &app.settings().expect("open"));
+    clean_view("the checks", &app.check());
+    let id = app.codes().expect("open").accounts[0].id.clone();
+    app.remove(&id).expect("it can be written");
+    clean_view("the trash", &app.trash().expect("open"));
+    let recovery = app.make_recovery_key().expect("it can be written");
+    clean(
+        "the recovery key",
+        &serde_json::to_string(&recovery).expect("a view"),
+    );
+    clean("the sheet", &app.recovery_sheet().expect("just made"));
+    clean_view(
+        "what inspect says",
+        &inspect(&uri(), UnixTime::from_secs(59)).expect("it enrols"),
+    );
+    let png = pictures::png(&pictures::draw_saying(Kind::Plain, 3, &uri()));
+    for scanned in scan(&png, UnixTime::from_secs(59)).expect("a picture") {
+        match scanned {
+            Scanned::Enrolment(view) => clean_view("what scan says", &view),
+            Scanned::Refused(report) => clean_view("what scan refuses", &report),
+            Scanned::Other { .. } => panic!("it is an otpauth URI"),
+        }
+    }
+}
+
+#[test]
+fn no_error_holds_it() {
+    let (machine, app) = with_vault();
+    let defects = [
+        format!("otpauth://potp/a?secret={PLANTED}"),
+        format!("otpauth://yaotp/a?secret={PLANTED}"),
+        format!("otpauth://totp/a?secret={PLANTED}1"),
+        format!("otpauth://totp/a?secret={PLANTED}&secret=JBSWY3DPEHPK3PXP"),
+        format!("otpauth://totp/a?secret={PLANTED}&digits=11"),
+        format!("otpauth://totp/a?secret={PLANTED}&digits={PLANTED}"),
+        format!("otpauth://totp/a?secret={PLANTED}&period=0"),
+        format!("otpauth://totp/a?secret={PLANTED}&algorithm={PLANTED}"),
+        format!("otpauth://hotp/a?secret={PLANTED}"),
+        format!("otpauth://hotp/a?secret={PLANTED}&counter={PLANTED}"),
+        format!("otpauth://totp/a%00?secret={PLANTED}"),
+        format!("otpauth://totp/a?secret={}", PLANTED.repeat(60)),
+        format!("otpauth://totp/a?secret={PLANTED}&x={}", "y".repeat(5000)),
+        format!("otpauth-migration://offline?data={PLANTED}"),
+        format!("https://example.tv/{PLANTED}"),
+        PLANTED.to_owned(),
+    ];
+    let mut codes = Vec::new();
+    for text in &defects {
+        let error = app.preview_text(text).err().expect("a defect");
+        clean_error("a refused text", &error);
+        codes.push(error.code());
+        if let Err(error) = inspect(text, UnixTime::from_secs(59)) {
+            clean_error("what inspect refuses", &error);
+        }
+    }
+    assert!(
+        !codes.contains(&ErrorCode::Internal),
+        "every defect has its own word: {codes:?}"
+    );
+    let spoil: [fn(&mut ManualForm); 4] = [
+        |form| form.secret.push('!'),
+        |form| form.digits = 11,
+        |form| form.period = 0,
+        |form| form.algorithm = PLANTED.to_owned(),
+    ];
+    for spoil in spoil {
+        let mut form = form(PLANTED);
+        spoil(&mut form);
+        clean_error(
+            "a refused form",
+            &app.preview_manual(&form).err().expect("a defect"),
+        );
+    }
+    // A change that fails with the secret in its hands.
+    let preview = app.preview_text(&uri()).expect("it enrols");
+    machine
+        .file
+        .fail_writes(couchkey_authenticator::ports::FileError::Full);
+    clean_error(
+        "a full disk",
+        &app.add(&all(&preview)).err().expect("the disk is full"),
+    );
+    machine.file.heal();
+    machine
+        .keyring
+        .fail_writes(couchkey_authenticator::ports::KeyringError::Storage);
+    clean_error(
+        "a failing keyring",
+        &app.add(&all(&preview)).err().expect("the keyring fails"),
+    );
+    machine.keyring.heal();
+    app.add(&all(&preview)).expect("the preview is still there");
+    let id = app.codes().expect("open").accounts[0].id.clone();
+    let long = EditForm {
+        note: Some(PLANTED.repeat(100)),
+        ..EditForm::default()
+    };
+    clean_error(
+        "a note that is too long",
+        &app.edit(&id, long).err().expect("too long"),
+    );
+}
+
+#[test]
+fn neither_keyring_nor_disk_holds_it_in_the_open() {
+    let (machine, app) = with_vault();
+    add(&app, &uri()).expect("it can be written");
+    let id = app.codes().expect("open").accounts[0].id.clone();
+    app.remove(&id).expect("it can be written");
+    let mut places = 0;
+    for (name, bytes) in machine.keyring.snapshot() {
+        clean(&name, &name);
+        assert_eq!(holds(PLANTED, &bytes), None, "{name}");
+        places += 1;
+    }
+    for half in [Half::A, Half::B] {
+        let bytes = machine.file.contents(half).unwrap_or_default();
+        assert_eq!(holds(PLANTED, &bytes), None, "{half:?}");
+        places += 1;
+    }
+    assert!(places >= 6, "vaults, device key, head, a bundle, two files");
+}
+
+#[test]
+fn every_code_has_its_own_words_and_a_cure() {
+    for code in ErrorCode::ALL {
+        let report = Error::from(*code).report();
+        assert!(
+            report.message.ends_with('.') && report.hint.ends_with('.'),
+            "{code:?} speaks in sentences"
+        );
+        assert_eq!(
+            serde_json::to_value(code).expect("a word"),
+            serde_json::json!(code.as_str()),
+            "one word in JSON and in the list"
+        );
+        assert_eq!(ErrorCode::from_word(code.as_str()), Some(*code), "and back");
+    }
+}
