@@ -195,6 +195,38 @@ fn an_older_file_takes_what_is_newer_from_the_keyring() {
 }
 
 #[test]
+fn an_older_file_keeps_what_an_incomplete_keyring_does_not_have() {
+    let (mut store, mut vault, mut rng) = saved_vault(30);
+    let old_file = store.a.clone();
+    let in_old_file = accounts(&vault);
+    vault.add(enrolment(99), NOW, &mut rng).expect("room");
+    store.save(&mut vault, &mut rng);
+    let mut left = store.clone();
+    (left.a, left.b) = (old_file, None);
+    for half in Half::BOTH {
+        left.keyring.remove(&format::bundle_entry(ID, 1, half));
+    }
+    let opened = left.opened();
+    let found = accounts(&opened.vault);
+    assert!(
+        in_old_file.iter().all(|account| found.contains(account)),
+        "missing is not deleted"
+    );
+    assert!(
+        opened.notes.contains(&Note::BundleDamaged(1)),
+        "{:?}",
+        opened.notes
+    );
+    let mut vault = opened.vault;
+    left.save(&mut vault, &mut rng);
+    assert_eq!(
+        accounts(&left.without_files().opened().vault),
+        found,
+        "and back in the keyring"
+    );
+}
+
+#[test]
 fn an_older_file_with_a_keyring_that_cannot_be_read_is_not_shown_as_if_it_were_new() {
     let (mut store, mut vault, mut rng) = saved_vault(3);
     let old_file = store.a.clone();
