@@ -52,7 +52,7 @@ impl Ask {
 
     /// Whether somebody sits there who can be asked.
     pub fn somebody_is_there(&self) -> bool {
-        io::stderr().is_terminal() && !self.stdin_is_data && io::stdin().is_terminal()
+        io::stderr().is_terminal() && io::stdin().is_terminal()
     }
 
     /// A passphrase that exists already; `None` where nobody gives one.
@@ -60,7 +60,7 @@ impl Ask {
         if let Some(descriptor) = &mut self.descriptor {
             return read_line(descriptor.as_mut());
         }
-        if self.stdin_is_data {
+        if self.stdin_is_data && !io::stdin().is_terminal() {
             // The terminal, if there is one, can still be asked: crossterm reads it by its own name.
             return if io::stderr().is_terminal() {
                 typed(prompt, Echo::Hidden).map(Some)
@@ -124,26 +124,25 @@ impl Ask {
         })
     }
 
-    /// All of standard input, at most `most` bytes and one.
+    /// All of standard input, at most `most` bytes and one. Where somebody sits there, a link that is pasted unseen.
+    ///
+    /// # Errors
+    /// It cannot be read.
     pub fn everything(&mut self, most: u64) -> Result<Zeroizing<Vec<u8>>, Stop> {
-        let mut bytes = Zeroizing::new(Vec::new());
-        (&mut self.stdin)
-            .take(most + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|_| unreadable("standard input"))?;
-        Ok(bytes)
-    }
-
-    /// The set-up link of `inspect`: pasted unseen where somebody is there, else all of standard input.
-    pub fn link(&mut self) -> Result<Zeroizing<Vec<u8>>, Stop> {
-        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        if io::stdin().is_terminal() {
             let line = typed(
                 "Paste the set-up link (it is not shown), then press Enter: ",
                 Echo::Hidden,
             )?;
             return Ok(Zeroizing::new(line.as_bytes().to_vec()));
         }
-        self.everything(MAX_TEXT)
+        // Room for most links, so that they do not move about in memory and leave copies.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(8 << 10));
+        (&mut self.stdin)
+            .take(most + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|_| unreadable("standard input"))?;
+        Ok(bytes)
     }
 
     fn line_or_typed(
@@ -222,11 +221,11 @@ enum Echo {
 /// A line from the keyboard, key by key: so that Ctrl-C gives the terminal back as it was, and nothing stays hidden.
 fn typed(prompt: &str, echo: Echo) -> Result<Zeroizing<String>, Stop> {
     let keyboard = |_: io::Error| Stop::from(unreadable("the terminal"));
-    let mut stderr = io::stderr();
+    let mut screen = screen();
     // First the keyboard, then the question: whoever answers at once is not echoed either.
     let raw = Raw::new().map_err(keyboard)?;
-    let _ = write!(stderr, "{prompt}");
-    let _ = stderr.flush();
+    let _ = write!(screen, "{prompt}");
+    let _ = screen.flush();
     let mut line = Line::default();
     let mut shown = 0;
     let outcome = loop {
@@ -239,20 +238,31 @@ fn typed(prompt: &str, echo: Echo) -> Result<Zeroizing<String>, Stop> {
         if echo == Echo::Shown {
             let width = line.text.width();
             if width < shown {
-                let _ = write!(stderr, "{}", "\x08 \x08".repeat(shown - width));
+                let _ = write!(screen, "{}", "\x08 \x08".repeat(shown - width));
             } else if width > shown {
-                let _ = write!(stderr, "{}", line.text.chars().next_back().unwrap_or(' '));
+                let _ = write!(screen, "{}", line.text.chars().next_back().unwrap_or(' '));
             }
-            let _ = stderr.flush();
+            let _ = screen.flush();
             shown = width;
         }
     };
     drop(raw);
-    let _ = writeln!(stderr);
+    let _ = writeln!(screen);
     match outcome {
         Outcome::Entered => Ok(line.text),
         Outcome::GivenUp => Err(Stop::Quietly(INTERRUPTED)),
     }
+}
+
+/// Where questions are asked: standard error, or the terminal itself where that leads elsewhere.
+fn screen() -> Box<dyn Write> {
+    if !io::stderr().is_terminal()
+        && cfg!(unix)
+        && let Ok(terminal) = File::options().write(true).open("/dev/tty")
+    {
+        return Box::new(terminal);
+    }
+    Box::new(io::stderr())
 }
 
 /// Keys come one by one while it lives; the terminal is as it was afterwards, whatever happens in between.
@@ -273,6 +283,9 @@ impl Drop for Raw {
     }
 }
 
+/// More bytes than this are not typed; twice the longest link that is read, so that a longer one is seen to be too long.
+const LONGEST: usize = 8 << 10;
+
 enum Outcome {
     Entered,
     GivenUp,
@@ -287,7 +300,7 @@ impl Default for Line {
     /// Room for any line that a person types, so that it does not move about in memory and leave copies.
     fn default() -> Self {
         Self {
-            text: Zeroizing::new(String::with_capacity(4096)),
+            text: Zeroizing::new(String::with_capacity(LONGEST)),
         }
     }
 }
@@ -320,7 +333,7 @@ impl Line {
                 None
             }
             KeyCode::Char(c) if !control && !c.is_control() => {
-                if self.text.len() < 4096 - 4 {
+                if self.text.len() + c.len_utf8() <= LONGEST {
                     self.text.push(c);
                 }
                 None

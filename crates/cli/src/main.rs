@@ -13,7 +13,7 @@ mod source;
 mod vault;
 mod watch;
 
-use std::{io::Write, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
 use couchkey_otp::UnixTime;
@@ -67,6 +67,17 @@ fn parse() -> Result<Cli, u8> {
         return Err(USAGE);
     }
     Cli::try_parse().map_err(|error| {
+        let looks_like_a_key =
+            |argument: OsString| args::looks_like_base32(&argument.to_string_lossy());
+        if error.use_stderr() && std::env::args_os().skip(1).any(looks_like_a_key) {
+            // clap would repeat the argument that it does not understand.
+            tell(&Refusal::new(
+                "usage",
+                format!("The command line is not understood: {}.", error.kind()),
+                "See what there is: couchkey help. Secret keys are typed when asked: couchkey add --manual",
+            ));
+            return USAGE;
+        }
         // Help that nobody reads any more is no failure.
         let _ = error.print();
         u8::try_from(error.exit_code()).unwrap_or(USAGE)
@@ -96,6 +107,11 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
         Command::Add(args) => add::add(authenticator, ask, out, at, args),
         Command::List => accounts::list(authenticator, ask, out, at),
         Command::Code(args) => accounts::code(authenticator, ask, out, at, args),
+        Command::Watch if at.is_some() => Err(Stop::Usage(Refusal::new(
+            "usage",
+            "`watch` shows codes as they are now.",
+            "For another time: couchkey list --at SECONDS",
+        ))),
         Command::Watch => watch::watch(authenticator, ask, out),
         Command::Edit(args) => accounts::edit(authenticator, ask, out, at, args),
         Command::Remove(args) => accounts::remove(authenticator, ask, out, args),
@@ -164,7 +180,7 @@ fn ended(stop: Stop, out: &mut Out) -> u8 {
                     "The answer could not be written: {}.",
                     source::why(error.kind())
                 ),
-                "Check where the output goes, and try again. What was to be changed has been changed.",
+                "Check where the output goes. What was to be saved is saved.",
             ));
             REFUSED
         }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{
     args::{Inspect, Scan},
-    ask::Ask,
+    ask::{Ask, MAX_TEXT},
     clock,
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
@@ -33,7 +33,7 @@ pub fn inspect(
             "couchkey inspect - <FILE. For pictures: couchkey scan PICTURE",
         )));
     }
-    let bytes = ask.link()?;
+    let bytes = ask.everything(MAX_TEXT)?;
     let at = at.unwrap_or_else(clock::now);
     let text = source::text_of(&bytes)?;
     if text.trim().is_empty() {

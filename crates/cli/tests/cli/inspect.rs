@@ -184,7 +184,13 @@ fn a_link_on_the_command_line_is_refused_and_not_repeated() {
         );
         assert!(!said.contains("GEZDG"), "and does not repeat it: {said}");
     }
-    for arguments in [["inspect", SECRET], ["scan", SECRET], ["add", SECRET]] {
+    for arguments in [
+        ["inspect", SECRET],
+        ["scan", SECRET],
+        ["add", SECRET],
+        ["list", SECRET],
+        [SECRET, "list"],
+    ] {
         let home = Home::with_vault();
         let run = home.run(&arguments, "");
         assert_ne!(run.code, 0, "a bare key is no picture: {run:?}");

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::run::{Home, PASSPHRASE, STREAM_TV};
+use crate::run::{Home, PASSPHRASE, SECRET, STREAM_TV};
 
 /// The longest that a test waits for words to appear.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -120,6 +120,7 @@ fn wrong_usage_ends_with_two() {
         &["lock", "maybe"],
         &["--keyring", "other", "list"],
         &["add", "--manual", "x.png"],
+        &["watch", "--at", "59"],
     ] {
         let run = home.run_bare(arguments, b"");
         assert_eq!(run.code, 2, "{arguments:?}: {run:?}");
@@ -250,6 +251,37 @@ fn a_passphrase_is_asked_for_unseen_and_a_second_chance_is_given() {
         rest.contains("for 1 more s; then 050471"),
         "a person learns how long it holds: {rest}"
     );
+}
+
+#[test]
+fn a_link_that_is_pasted_is_not_shown() {
+    let home = Home::with_vault();
+    let mut terminal = Terminal::open(&home, &format!("{LINE} add - --at 1111111109"));
+    terminal.wait_for("Enter: ");
+    terminal.press(&format!("{STREAM_TV}\r"));
+    terminal.wait_for("Passphrase: ");
+    terminal.press(&format!("{PASSPHRASE}\r"));
+    let preview = terminal.wait_for("Save it? [Y/n] ");
+    terminal.press("y\r");
+    let (code, rest) = terminal.end();
+    assert_eq!(code, Some(0), "{rest}");
+    assert!(rest.contains("081 804"), "saved: {rest}");
+    assert!(
+        !format!("{preview}{rest}").contains(SECRET),
+        "never echoed: {preview}{rest}"
+    );
+}
+
+#[test]
+fn a_question_is_seen_even_where_standard_error_leads_elsewhere() {
+    let home = Home::with(&[STREAM_TV]);
+    let line =
+        format!("CODE=$({LINE} code stream --at 1111111109 2>/dev/null); echo \"code $CODE\"");
+    let mut terminal = Terminal::open(&home, &line);
+    terminal.wait_for("Passphrase: ");
+    terminal.press(&format!("{PASSPHRASE}\r"));
+    terminal.wait_for("code 081804");
+    terminal.end();
 }
 
 #[test]
