@@ -117,7 +117,7 @@ pub fn init(
     }
     must_be_new(init.sheet.as_deref())?;
     if status.keyring == KeyringKind::Missing {
-        out.tell("No keyring answers on this system, so the vault will open with a passphrase.");
+        out.tell("No keyring of the system is used here, so the vault opens with a passphrase.");
     }
     let with_passphrase =
         init.lock || ask.has_descriptor() || status.keyring != KeyringKind::System;
@@ -197,7 +197,7 @@ fn show_recovery_key(
     }
     if ask.somebody_is_there() {
         out.flush()?;
-        if ask.yes("\nIs it written down?", true)? {
+        if ask.yes("\nIs it written down?", false)? {
             authenticator.recovery_key_saved()?;
         } else {
             out.say("Make a new one when you have pen and paper: couchkey recovery-key");
