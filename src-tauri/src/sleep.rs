@@ -44,65 +44,80 @@ mod linux {
 
     /// One thread for each bus. A bus that is not there, as in a container, is no reason to say anything.
     pub fn watch(shell: &Arc<Shell>) {
-        for listen in [logind, screen_savers] {
-            let shell = Arc::clone(shell);
-            std::thread::spawn(move || {
-                if let Err(error) = listen(&shell) {
-                    // D-Bus errors name services and buses, nothing of ours.
-                    tracing::info!(target: "couchkey", "not told about sleep or a locked screen: {error}");
-                }
-            });
+        let system = Arc::clone(shell);
+        std::thread::spawn(move || told(listen_to_logind(Connection::system, || lock(&system))));
+        let session = Arc::clone(shell);
+        std::thread::spawn(move || {
+            told(listen_to_screen_savers(Connection::session, || {
+                lock(&session)
+            }))
+        });
+    }
+
+    fn lock(shell: &Shell) {
+        if shell.guard().locks_on_sleep() {
+            shell.lock_unattended();
         }
     }
 
-    fn logind(shell: &Shell) -> zbus::Result<()> {
-        let bus = Connection::system()?;
-        let ours = session_path(&bus);
+    /// D-Bus errors name services and buses, nothing of ours.
+    fn told(listened: zbus::Result<()>) {
+        if let Err(error) = listened {
+            tracing::info!(target: "couchkey", "not told about sleep or a locked screen: {error}");
+        }
+    }
+
+    fn listen_to_logind(
+        bus: impl FnOnce() -> zbus::Result<Connection>,
+        lock: impl Fn(),
+    ) -> zbus::Result<()> {
+        let bus = bus()?;
         let signals = MatchRule::builder()
             .msg_type(Type::Signal)
             .sender(LOGIND)?
             .build();
         let signals = MessageIterator::for_match_rule(signals, &bus, Some(16))?;
+        let ours = session_path(&bus);
         // Without a delay the computer may be asleep before we are done.
         let mut delay = delay_sleep(&bus);
         for signal in signals {
             let signal = signal?;
-            if let (Some(ours), Some(path)) = (&ours, signal.header().path())
-                && path.as_str() != MANAGER_PATH
-                && path.as_str() != ours
-            {
-                continue; // another person's session
-            }
             match meaning(&signal) {
                 Some(Meaning::Sleeps) => {
-                    lock(shell);
+                    lock();
                     drop(delay.take());
                 }
                 Some(Meaning::Wakes) => delay = delay_sleep(&bus),
-                Some(Meaning::ScreenLocked) => lock(shell),
-                None => {}
+                Some(Meaning::ScreenLocked) if !is_elsewhere(&signal, ours.as_deref()) => lock(),
+                Some(Meaning::ScreenLocked) | None => {}
             }
         }
         Ok(())
     }
 
-    fn screen_savers(shell: &Shell) -> zbus::Result<()> {
-        let bus = Connection::session()?;
+    fn listen_to_screen_savers(
+        bus: impl FnOnce() -> zbus::Result<Connection>,
+        lock: impl Fn(),
+    ) -> zbus::Result<()> {
+        let bus = bus()?;
         let signals = MatchRule::builder()
             .msg_type(Type::Signal)
             .member("ActiveChanged")?
             .build();
         for signal in MessageIterator::for_match_rule(signals, &bus, Some(16))? {
             if meaning(&signal?) == Some(Meaning::ScreenLocked) {
-                lock(shell);
+                lock();
             }
         }
         Ok(())
     }
 
-    fn lock(shell: &Shell) {
-        if shell.guard().locks_on_sleep() {
-            shell.lock_unattended();
+    /// Whether a signal is about another person's session.
+    fn is_elsewhere(signal: &Message, ours: Option<&str>) -> bool {
+        let header = signal.header();
+        match (ours, header.path()) {
+            (Some(ours), Some(path)) => path.as_str() != ours,
+            _ => false,
         }
     }
 
@@ -156,6 +171,8 @@ mod linux {
 
     #[cfg(test)]
     mod tests {
+        use std::{sync::mpsc, time::Duration};
+
         use super::*;
 
         fn signal(path: &str, interface: &str, member: &str, flag: Option<bool>) -> Message {
@@ -207,6 +224,133 @@ mod linux {
                     "{interface}.{member} {flag:?}"
                 );
             }
+        }
+
+        /// A bus of the test's own, as the stage on which logind is played.
+        struct Bus {
+            daemon: std::process::Child,
+            address: String,
+        }
+
+        impl Bus {
+            fn start() -> Self {
+                use std::io::{BufRead, BufReader};
+                let mut daemon = std::process::Command::new("dbus-daemon")
+                    .args(["--session", "--nofork", "--nosyslog", "--print-address"])
+                    .stdout(std::process::Stdio::piped())
+                    .stderr(std::process::Stdio::null())
+                    .spawn()
+                    .expect("dbus-daemon is installed (scripts/setup)");
+                let mut address = String::new();
+                BufReader::new(daemon.stdout.take().expect("a pipe was asked for"))
+                    .read_line(&mut address)
+                    .expect("the bus says where it is");
+                Self {
+                    daemon,
+                    address: address.trim().to_owned(),
+                }
+            }
+
+            fn connect(&self) -> zbus::blocking::connection::Builder<'_> {
+                zbus::blocking::connection::Builder::address(self.address.as_str())
+                    .expect("the bus's own address")
+            }
+        }
+
+        impl Drop for Bus {
+            fn drop(&mut self) {
+                let _ = self.daemon.kill();
+                let _ = self.daemon.wait();
+            }
+        }
+
+        /// Hands out delay locks and tells when one is given back.
+        struct Logind {
+            taken: mpsc::Sender<std::os::unix::net::UnixStream>,
+        }
+
+        #[zbus::interface(name = "org.freedesktop.login1.Manager")]
+        impl Logind {
+            fn inhibit(&self, what: &str, _who: &str, _why: &str, mode: &str) -> OwnedFd {
+                assert_eq!(
+                    (what, mode),
+                    ("sleep", "delay"),
+                    "what we need, and no more"
+                );
+                let (ours, theirs) = std::os::unix::net::UnixStream::pair().expect("two ends");
+                self.taken.send(ours).expect("the test listens");
+                std::os::fd::OwnedFd::from(theirs).into()
+            }
+
+            #[zbus(signal)]
+            async fn prepare_for_sleep(
+                emitter: &zbus::object_server::SignalEmitter<'_>,
+                start: bool,
+            ) -> zbus::Result<()>;
+        }
+
+        const SOON: Duration = Duration::from_secs(20);
+
+        #[test]
+        fn it_is_locked_before_the_computer_sleeps_and_sleep_is_held_off_until_then() {
+            let bus = Bus::start();
+            let (taken, delays) = mpsc::channel();
+            let logind = bus
+                .connect()
+                .serve_at(MANAGER_PATH, Logind { taken })
+                .and_then(|builder| builder.name(LOGIND))
+                .and_then(|builder| builder.build())
+                .expect("logind is on the stage");
+            let (locks, locked) = mpsc::channel();
+            let address = bus.address.clone();
+            std::thread::spawn(move || {
+                listen_to_logind(
+                    || zbus::blocking::connection::Builder::address(address.as_str())?.build(),
+                    || locks.send(()).expect("the test listens"),
+                )
+            });
+            let mut delay = delays.recv_timeout(SOON).expect("a delay is asked for");
+            logind
+                .emit_signal(
+                    None::<()>,
+                    MANAGER_PATH,
+                    MANAGER,
+                    "PrepareForSleep",
+                    &(true,),
+                )
+                .expect("sent");
+            locked.recv_timeout(SOON).expect("locked when told to");
+            delay.set_read_timeout(Some(SOON)).expect("a bounded wait");
+            let end = std::io::Read::read(&mut delay, &mut [0]).expect("closed in time");
+            assert_eq!(end, 0, "the delay is given back, so the computer may sleep");
+            logind
+                .emit_signal(
+                    None::<()>,
+                    MANAGER_PATH,
+                    MANAGER,
+                    "PrepareForSleep",
+                    &(false,),
+                )
+                .expect("sent");
+            delays
+                .recv_timeout(SOON)
+                .expect("the next sleep is held off too");
+            assert!(locked.try_recv().is_err(), "waking locks nothing");
+        }
+
+        #[test]
+        fn a_locked_screen_locks_and_another_ones_session_does_not() {
+            let lock = |path| signal(path, SESSION, "Lock", None);
+            let ours = "/org/freedesktop/login1/session/_31";
+            assert!(!is_elsewhere(&lock(ours), Some(ours)), "ours");
+            assert!(
+                is_elsewhere(&lock("/org/freedesktop/login1/session/_32"), Some(ours)),
+                "another person's"
+            );
+            assert!(
+                !is_elsewhere(&lock(ours), None),
+                "who does not know which is ours takes them all"
+            );
         }
     }
 }
