@@ -125,6 +125,29 @@ fn the_older_file_alone_stands_in_for_a_damaged_one() {
 }
 
 #[test]
+fn with_the_head_lost_as_well_the_bundles_still_have_what_is_newer() {
+    let (store, vault) = three();
+    let mut left = store.clone();
+    left.b = left.b.map(|bytes| bytes[..100].to_vec());
+    left.keyring.retain(|name, _| !name.ends_with("/head"));
+    let opened = left.opened();
+    assert_eq!(
+        accounts(&opened.vault),
+        accounts(&vault),
+        "the last change too"
+    );
+    assert!(
+        opened.notes.contains(&Note::HeadMissing),
+        "{:?}",
+        opened.notes
+    );
+    assert!(
+        opened.notes.contains(&Note::Incomplete),
+        "nothing proves that it is all"
+    );
+}
+
+#[test]
 fn every_bit_and_every_cut_of_the_head_is_noticed_and_harms_nothing() {
     let (store, vault) = three();
     let (new, all) = (picture(&vault), accounts(&vault));
