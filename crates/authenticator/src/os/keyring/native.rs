@@ -328,7 +328,7 @@ mod apple {
         // SecBase.h.
         let code = inner
             .downcast_ref::<security_framework::base::Error>()
-            .map(security_framework::base::Error::code);
+            .map(|error| error.code());
         match code {
             // errSecInteractionNotAllowed: locked, and nobody may be asked.
             Some(-25308) => KeyringError::Locked,
