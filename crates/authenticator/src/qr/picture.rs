@@ -162,7 +162,22 @@ fn decode(bytes: &[u8]) -> Result<Grey, PictureError> {
         return Err(PictureError::TooLarge);
     }
     let picture = DynamicImage::from_decoder(decoder).map_err(from_decoder)?;
+    if format == ImageFormat::Jpeg && !ends_like_a_jpeg(bytes) {
+        return Err(PictureError::Damaged);
+    }
     Grey::new(width as usize, height as usize, to_luma(picture))
+}
+
+/// Whether an end marker follows the last scan: the decoder paints the missing rest grey and calls it a picture.
+fn ends_like_a_jpeg(bytes: &[u8]) -> bool {
+    // T.81, B.1.1.2 and B.1.1.5: in a scan's data 0xFF is always followed by 0 or a restart marker.
+    let last_scan = bytes
+        .windows(2)
+        .rposition(|marker| marker == [0xFF, 0xDA])
+        .unwrap_or(0);
+    bytes[last_scan..]
+        .windows(2)
+        .any(|marker| marker == [0xFF, 0xD9])
 }
 
 fn check_dimensions(width: u64, height: u64) -> Result<(), PictureError> {

@@ -1,0 +1,158 @@
+//! How many drawn pictures are read, and in how much processor time: ours beside others on the same pictures.
+//!
+//! `cargo bench -p couchkey-tests --bench qr` prints two Markdown tables; `QR_PICTURES=5` draws five of each kind
+//! instead of 25.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use couchkey_authenticator::qr::{self, Effort, Grey};
+use couchkey_tests::pictures::{Kind, Picture, draw, png};
+use rustix::time::{ClockId, clock_gettime};
+use rxing::common::HybridBinarizer;
+use rxing::multi::MultipleBarcodeReader as _;
+use rxing::qrcode::cpp_port::QrReader;
+use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source};
+
+/// What one decoder did with all pictures.
+struct Row {
+    name: &'static str,
+    decode: Box<dyn Fn(&Picture, &Path) -> Vec<String>>,
+    /// Pictures read wholly, by kind.
+    whole: BTreeMap<Kind, usize>,
+    false_reads: usize,
+    panics: usize,
+    milliseconds: Vec<f64>,
+}
+
+fn main() {
+    let each: u64 = std::env::var("QR_PICTURES").ok().and_then(|number| number.parse().ok()).unwrap_or(25);
+    let mut rows = vec![
+        row("**Couchkey, still picture**", |picture, _| ours(picture, Effort::Still)),
+        row("**Couchkey, camera frame**", |picture, _| ours(picture, Effort::Frame)),
+        row("rxing 0.9, TryHarder, also inverted", |picture, _| rxing_alone(picture)),
+        row("rqrr 0.11", |picture, _| rqrr_alone(picture)),
+    ];
+    // zbarimg is somebody else's program: where it is not installed it has no row.
+    if Command::new("zbarimg").arg("--version").output().is_ok() {
+        rows.push(row("zbarimg (whole process)", |_, file| zbarimg(file)));
+    }
+    let folder = tempfile::tempdir().expect("a folder for the pictures");
+    let file = folder.path().join("picture.png");
+    std::panic::set_hook(Box::new(|_| ())); // rqrr's panics are counted, not printed
+    for kind in Kind::ALL {
+        for seed in 0..each {
+            // Not the seeds that the ladder was ordered by.
+            let picture = draw(kind, 5000 + seed);
+            std::fs::write(&file, png(&picture)).expect("the picture is written");
+            for row in &mut rows {
+                row.try_on(kind, &picture, &file);
+            }
+        }
+        eprint!(".");
+        std::io::stderr().flush().unwrap_or_default();
+    }
+    eprintln!();
+    print(&rows, each as usize);
+    let ours = rows.iter().take(2).map(|row| row.false_reads).sum::<usize>();
+    assert_eq!(ours, 0, "Couchkey must never read what is not there");
+}
+
+fn row(name: &'static str, decode: impl Fn(&Picture, &Path) -> Vec<String> + 'static) -> Row {
+    let decode = Box::new(decode);
+    Row { name, decode, whole: BTreeMap::new(), false_reads: 0, panics: 0, milliseconds: Vec::new() }
+}
+
+impl Row {
+    fn try_on(&mut self, kind: Kind, picture: &Picture, file: &Path) {
+        let before = processor_time();
+        let read = catch_unwind(AssertUnwindSafe(|| (self.decode)(picture, file)));
+        self.milliseconds.push(processor_time() - before);
+        let mut read = read.unwrap_or_else(|_| {
+            self.panics += 1;
+            Vec::new()
+        });
+        self.false_reads += read.iter().filter(|text| !picture.texts.contains(text)).count();
+        read.sort();
+        read.dedup();
+        let mut expected = picture.texts.clone();
+        expected.sort();
+        *self.whole.entry(kind).or_default() += usize::from(read == expected);
+    }
+}
+
+/// Milliseconds that this thread, and the programs it has waited for, have spent.
+fn processor_time() -> f64 {
+    let own = clock_gettime(ClockId::ThreadCPUTime);
+    // Fields 16 and 17 of proc(5) stat: the children's user and system time in hundredths of a second.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let children: f64 = fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    own.tv_sec as f64 * 1e3 + own.tv_nsec as f64 / 1e6 + children * 10.0
+}
+
+fn ours(picture: &Picture, effort: Effort) -> Vec<String> {
+    let image = Grey::new(picture.width, picture.height, picture.luma.clone()).expect("a drawn picture is valid");
+    qr::decode(&image, effort).iter().map(|found| found.text.to_string()).collect()
+}
+
+fn rxing_alone(picture: &Picture) -> Vec<String> {
+    let hints = DecodeHints {
+        TryHarder: Some(true),
+        PossibleFormats: Some([BarcodeFormat::QR_CODE].into()),
+        ..DecodeHints::default()
+    };
+    for inverted in [false, true] {
+        let luma = picture.luma.iter().map(|&value| if inverted { 255 - value } else { value }).collect();
+        let source = Luma8Source::new(luma, picture.width as u32, picture.height as u32).expect("the size is right");
+        let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
+        let read = QrReader.decode_multiple_with_hints(&mut bitmap, &hints).unwrap_or_default();
+        if !read.is_empty() {
+            return read.iter().map(|code| code.getText().to_owned()).collect();
+        }
+    }
+    Vec::new()
+}
+
+fn rqrr_alone(picture: &Picture) -> Vec<String> {
+    let luma = |x, y| picture.luma[y * picture.width + x];
+    let mut image = rqrr::PreparedImage::prepare_from_greyscale(picture.width, picture.height, luma);
+    image.detect_grids().iter().filter_map(|grid| grid.decode().ok()).map(|(_, text)| text).collect()
+}
+
+fn zbarimg(file: &Path) -> Vec<String> {
+    let output = Command::new("zbarimg")
+        .args(["--raw", "--quiet", "-Sdisable", "-Sqrcode.enable", "--nodbus"])
+        .arg(file)
+        .stderr(Stdio::null())
+        .output()
+        .expect("zbarimg was there a moment ago");
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+fn print(rows: &[Row], each: usize) {
+    let codes = (Kind::ALL.len() - 1) * each;
+    println!("| decoder | read | false reads | panics | median / p95 / max ms |\n|---|---|---|---|---|");
+    for row in rows {
+        let read: usize = row.whole.iter().filter(|(kind, _)| **kind != Kind::Nothing).map(|(_, whole)| whole).sum();
+        let mut times = row.milliseconds.clone();
+        times.sort_by(f64::total_cmp);
+        let share = 100.0 * read as f64 / codes as f64;
+        let (median, p95) = (times[times.len() / 2], times[times.len() * 95 / 100]);
+        let slowest = times[times.len() - 1];
+        println!(
+            "| {} | {share:.1} % | {} | {} | {median:.1} / {p95:.0} / {slowest:.0} |",
+            row.name, row.false_reads, row.panics
+        );
+    }
+    println!("\nPictures read wholly, of {each} of each kind:\n");
+    println!("| kind |{}", rows.iter().map(|row| format!(" {} |", row.name)).collect::<String>());
+    println!("|---|{}", "---|".repeat(rows.len()));
+    for kind in Kind::ALL {
+        let cells: String = rows.iter().map(|row| format!(" {} |", row.whole.get(&kind).unwrap_or(&0))).collect();
+        println!("| {kind:?} |{cells}");
+    }
+}
