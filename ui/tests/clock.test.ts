@@ -1,7 +1,7 @@
 // The step clock: one timer, set anew for every change, never a poll.
 // @vitest-environment node
 import { describe, expect, test } from "vitest";
-import { elapsed, stepClock, type Timers } from "../src/lib/clock";
+import { countdown, elapsed, stepClock, type Timers } from "../src/lib/clock";
 
 function fakeTimers(now: number) {
   const set: { call: () => void; delay: number; id: number }[] = [];
@@ -67,6 +67,14 @@ describe("the step clock", () => {
     clock.arm(10);
     clock.stop();
     expect(running()).toBe(0);
+  });
+
+  test.each([
+    [30, "seconds", 30], [60, "seconds", 60], [1, "seconds", 1], [120, "seconds", 120], [300, "minutes", 5], [301, "minutes", 6], [86_400, "hours", 24],
+  ])("a step of %i seconds is counted down in %s", (period, unit, count) => {
+    const found = countdown(period);
+    expect([found.unit, found.count]).toEqual([unit, count]);
+    expect(found.strip.split("\n").map(Number), "from all of it down to one").toEqual(Array.from({ length: count }, (_, i) => count - i));
   });
 
   test("a countdown knows how long it has been running, and never less than nothing", () => {
