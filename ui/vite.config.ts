@@ -5,7 +5,7 @@ import { svelteTesting } from "@testing-library/svelte/vite";
 import * as simpleIcons from "simple-icons";
 import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
-import { brands } from "./brands";
+import { brands } from "./brands.ts";
 
 /** What tauri.conf.json asks of the real window; kept strict here so that tests see what people get. */
 export const contentSecurityPolicy =
