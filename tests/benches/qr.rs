@@ -29,11 +29,20 @@ struct Row {
 }
 
 fn main() {
-    let each: u64 = std::env::var("QR_PICTURES").ok().and_then(|number| number.parse().ok()).unwrap_or(25);
+    let each: u64 = std::env::var("QR_PICTURES")
+        .ok()
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(25);
     let mut rows = vec![
-        row("**Couchkey, still picture**", |picture, _| ours(picture, Effort::Still)),
-        row("**Couchkey, camera frame**", |picture, _| ours(picture, Effort::Frame)),
-        row("rxing 0.9, TryHarder, also inverted", |picture, _| rxing_alone(picture)),
+        row("**Couchkey, still picture**", |picture, _| {
+            ours(picture, Effort::Still)
+        }),
+        row("**Couchkey, camera frame**", |picture, _| {
+            ours(picture, Effort::Frame)
+        }),
+        row("rxing 0.9, TryHarder, also inverted", |picture, _| {
+            rxing_alone(picture)
+        }),
         row("rqrr 0.11", |picture, _| rqrr_alone(picture)),
     ];
     // zbarimg is somebody else's program: where it is not installed it has no row.
@@ -57,13 +66,24 @@ fn main() {
     }
     eprintln!();
     print(&rows, each as usize);
-    let ours = rows.iter().take(2).map(|row| row.false_reads).sum::<usize>();
+    let ours = rows
+        .iter()
+        .take(2)
+        .map(|row| row.false_reads)
+        .sum::<usize>();
     assert_eq!(ours, 0, "Couchkey must never read what is not there");
 }
 
 fn row(name: &'static str, decode: impl Fn(&Picture, &Path) -> Vec<String> + 'static) -> Row {
     let decode = Box::new(decode);
-    Row { name, decode, whole: BTreeMap::new(), false_reads: 0, panics: 0, milliseconds: Vec::new() }
+    Row {
+        name,
+        decode,
+        whole: BTreeMap::new(),
+        false_reads: 0,
+        panics: 0,
+        milliseconds: Vec::new(),
+    }
 }
 
 impl Row {
@@ -75,7 +95,10 @@ impl Row {
             self.panics += 1;
             Vec::new()
         });
-        self.false_reads += read.iter().filter(|text| !picture.texts.contains(text)).count();
+        self.false_reads += read
+            .iter()
+            .filter(|text| !picture.texts.contains(text))
+            .count();
         read.sort();
         read.dedup();
         let mut expected = picture.texts.clone();
@@ -89,14 +112,26 @@ fn processor_time() -> f64 {
     let own = clock_gettime(ClockId::ThreadCPUTime);
     // Fields 16 and 17 of proc(5) stat: the children's user and system time in hundredths of a second.
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-    let children: f64 = fields.skip(13).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    let fields = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace();
+    let children: f64 = fields
+        .skip(13)
+        .take(2)
+        .filter_map(|ticks| ticks.parse::<f64>().ok())
+        .sum();
     own.tv_sec as f64 * 1e3 + own.tv_nsec as f64 / 1e6 + children * 10.0
 }
 
 fn ours(picture: &Picture, effort: Effort) -> Vec<String> {
-    let image = Grey::new(picture.width, picture.height, picture.luma.clone()).expect("a drawn picture is valid");
-    qr::decode(&image, effort).iter().map(|found| found.text.to_string()).collect()
+    let image = Grey::new(picture.width, picture.height, picture.luma.clone())
+        .expect("a drawn picture is valid");
+    qr::decode(&image, effort)
+        .iter()
+        .map(|found| found.text.to_string())
+        .collect()
 }
 
 fn rxing_alone(picture: &Picture) -> Vec<String> {
@@ -106,10 +141,17 @@ fn rxing_alone(picture: &Picture) -> Vec<String> {
         ..DecodeHints::default()
     };
     for inverted in [false, true] {
-        let luma = picture.luma.iter().map(|&value| if inverted { 255 - value } else { value }).collect();
-        let source = Luma8Source::new(luma, picture.width as u32, picture.height as u32).expect("the size is right");
+        let luma = picture
+            .luma
+            .iter()
+            .map(|&value| if inverted { 255 - value } else { value })
+            .collect();
+        let source = Luma8Source::new(luma, picture.width as u32, picture.height as u32)
+            .expect("the size is right");
         let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-        let read = QrReader.decode_multiple_with_hints(&mut bitmap, &hints).unwrap_or_default();
+        let read = QrReader
+            .decode_multiple_with_hints(&mut bitmap, &hints)
+            .unwrap_or_default();
         if !read.is_empty() {
             return read.iter().map(|code| code.getText().to_owned()).collect();
         }
@@ -119,25 +161,47 @@ fn rxing_alone(picture: &Picture) -> Vec<String> {
 
 fn rqrr_alone(picture: &Picture) -> Vec<String> {
     let luma = |x, y| picture.luma[y * picture.width + x];
-    let mut image = rqrr::PreparedImage::prepare_from_greyscale(picture.width, picture.height, luma);
-    image.detect_grids().iter().filter_map(|grid| grid.decode().ok()).map(|(_, text)| text).collect()
+    let mut image =
+        rqrr::PreparedImage::prepare_from_greyscale(picture.width, picture.height, luma);
+    image
+        .detect_grids()
+        .iter()
+        .filter_map(|grid| grid.decode().ok())
+        .map(|(_, text)| text)
+        .collect()
 }
 
 fn zbarimg(file: &Path) -> Vec<String> {
     let output = Command::new("zbarimg")
-        .args(["--raw", "--quiet", "-Sdisable", "-Sqrcode.enable", "--nodbus"])
+        .args([
+            "--raw",
+            "--quiet",
+            "-Sdisable",
+            "-Sqrcode.enable",
+            "--nodbus",
+        ])
         .arg(file)
         .stderr(Stdio::null())
         .output()
         .expect("zbarimg was there a moment ago");
-    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+    String::from_utf8_lossy(&output.stdout)
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 fn print(rows: &[Row], each: usize) {
     let codes = (Kind::ALL.len() - 1) * each;
-    println!("| decoder | read | false reads | panics | median / p95 / max ms |\n|---|---|---|---|---|");
+    println!(
+        "| decoder | read | false reads | panics | median / p95 / max ms |\n|---|---|---|---|---|"
+    );
     for row in rows {
-        let read: usize = row.whole.iter().filter(|(kind, _)| **kind != Kind::Nothing).map(|(_, whole)| whole).sum();
+        let read: usize = row
+            .whole
+            .iter()
+            .filter(|(kind, _)| **kind != Kind::Nothing)
+            .map(|(_, whole)| whole)
+            .sum();
         let mut times = row.milliseconds.clone();
         times.sort_by(f64::total_cmp);
         let share = 100.0 * read as f64 / codes as f64;
@@ -149,10 +213,18 @@ fn print(rows: &[Row], each: usize) {
         );
     }
     println!("\nPictures read wholly, of {each} of each kind:\n");
-    println!("| kind |{}", rows.iter().map(|row| format!(" {} |", row.name)).collect::<String>());
+    println!(
+        "| kind |{}",
+        rows.iter()
+            .map(|row| format!(" {} |", row.name))
+            .collect::<String>()
+    );
     println!("|---|{}", "---|".repeat(rows.len()));
     for kind in Kind::ALL {
-        let cells: String = rows.iter().map(|row| format!(" {} |", row.whole.get(&kind).unwrap_or(&0))).collect();
+        let cells: String = rows
+            .iter()
+            .map(|row| format!(" {} |", row.whole.get(&kind).unwrap_or(&0)))
+            .collect();
         println!("| {kind:?} |{cells}");
     }
 }

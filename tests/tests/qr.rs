@@ -45,11 +45,11 @@ fn the_kept_pictures_say_what_they_say() {
     assert_eq!(pictures, 15, "all pictures were tried");
 }
 
-/// How many of the pictures 0 and 1 of each kind are read wholly. The drawing is the same every time, so a number
+/// How many of the pictures 0 to 2 of each kind are read wholly. The drawing is the same every time, so a number
 /// that falls is a step back; one that rises may be raised.
 #[test]
 fn drawn_pictures_are_read_as_often_as_before_and_never_wrongly() {
-    const SEEDS: u64 = 2;
+    const SEEDS: u64 = 3;
     let (mut whole, mut missed) = (0, Vec::new());
     for kind in Kind::ALL {
         for seed in 0..SEEDS {
@@ -79,7 +79,7 @@ fn drawn_pictures_are_read_as_often_as_before_and_never_wrongly() {
 }
 
 /// Measured, not wished for.
-const WHOLE: usize = 40;
+const WHOLE: usize = 58;
 
 #[test]
 fn codes_of_a_page_come_row_by_row() {

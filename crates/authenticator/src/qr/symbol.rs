@@ -76,8 +76,7 @@ impl Pattern {
         for &x in centres {
             for &y in centres {
                 let (x, y) = (x as usize, y as usize);
-                let at_finder =
-                    (x == 6 && y == 6) || (x == 6 && y == side - 7) || (x == side - 7 && y == 6);
+                let at_finder = [(6, 6), (6, side - 7), (side - 7, 6)].contains(&(x, y));
                 if at_finder {
                     continue;
                 }
