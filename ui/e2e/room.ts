@@ -29,6 +29,7 @@ export const test = base.extend<{ complaints: string[] }>({
 
 export async function openRoom(page: Page, query: string, { at = NOON, still = true, appearance = "" } = {}): Promise<void> {
   if (still) await page.clock.setFixedTime(at * 1000);
+  await page.addInitScript(() => Object.freeze(Object.prototype)); // as Tauri's freezePrototype does
   if (appearance) await page.addInitScript((wanted) => localStorage.setItem("appearance", wanted), appearance);
   await page.goto(`/?fake=${query}${appearance ? `&appearance=${appearance}` : ""}`);
   await page.locator("[data-screen]").first().waitFor();
