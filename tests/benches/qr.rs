@@ -17,10 +17,13 @@ use rxing::multi::MultipleBarcodeReader as _;
 use rxing::qrcode::cpp_port::QrReader;
 use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source};
 
+/// Reads a picture, which also lies in a PNG file.
+type Decoder = Box<dyn Fn(&Picture, &Path) -> Vec<String>>;
+
 /// What one decoder did with all pictures.
 struct Row {
     name: &'static str,
-    decode: Box<dyn Fn(&Picture, &Path) -> Vec<String>>,
+    decode: Decoder,
     /// Pictures read wholly, by kind.
     whole: BTreeMap<Kind, usize>,
     false_reads: usize,
