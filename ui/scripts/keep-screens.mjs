@@ -1,12 +1,14 @@
 // Copies the pictures of every screen, light and dark, into docs/screens, with few colours so that they stay small (ImageMagick).
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
 
 const [from, to] = ["test-results/screens", "../docs/screens"];
 rmSync(to, { recursive: true, force: true });
 mkdirSync(to, { recursive: true });
+const program = ["magick", "convert-im6.q16", "convert"].find((name) => spawnSync(name, ["-version"]).status === 0);
+if (!program) throw new Error("ImageMagick is missing (Debian: imagemagick)");
 const pictures = readdirSync(from).filter((name) => /-(light|dark)\.png$/.test(name));
 for (const name of pictures) {
-  execFileSync("convert-im6.q16", [`${from}/${name}`, "-strip", "-dither", "None", "-colors", "96", "-define", "png:compression-level=9", `PNG8:${to}/${name}`]);
+  execFileSync(program, [`${from}/${name}`, "-strip", "-dither", "None", "-colors", "96", "-define", "png:compression-level=9", `PNG8:${to}/${name}`]);
 }
 console.log(`${pictures.length} pictures in docs/screens`);

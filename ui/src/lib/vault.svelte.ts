@@ -125,6 +125,8 @@ class Room {
 
   /** After a change, here or in another program: list and status anew. */
   async changed(): Promise<void> {
+    // Coming back to the window on the way to the first account must not begin that way again.
+    if (this.status?.state !== "open") return;
     await this.refresh();
     try {
       this.status = await ipc.status();
