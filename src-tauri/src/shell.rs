@@ -1,7 +1,6 @@
 //! What the window's commands share: the authenticator, the clipboard, the guard, and how news reaches the page.
 
 use std::{
-    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError},
@@ -97,7 +96,7 @@ impl Shell {
     pub fn new(start: &Start) -> Result<Arc<Self>, Error> {
         let dir = match &start.data_dir {
             Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| dir.clone()),
-            None => default_data_dir().unwrap_or_else(PathBuf::new),
+            None => default_data_dir().unwrap_or_default(),
         };
         Ok(Arc::new(Self {
             authenticator: Authenticator::on_this_machine(

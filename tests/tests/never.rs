@@ -604,7 +604,7 @@ fn every_failing_call_of_every_change_leaves_the_old_state_or_the_new_one_and_ha
                     // Either it made fewer calls than that, or it did without the one that failed.
                     break;
                 }
-                let report = answer.err().expect("just looked").report();
+                let report = answer.expect_err("just looked").report();
                 assert!(!report.hint.is_empty(), "{name}: {error} has a cure");
                 let shown = names(&app);
                 let seen = picture(&machine);
@@ -627,8 +627,7 @@ fn every_failing_call_of_every_change_leaves_the_old_state_or_the_new_one_and_ha
             let old = picture(&machine);
             machine.file.fail_writes(error);
             let report = change(&app)
-                .err()
-                .expect("the file is written in every change")
+                .expect_err("the file is written in every change")
                 .report();
             assert!(!report.hint.is_empty(), "{name}: {error} has a cure");
             machine.file.heal();

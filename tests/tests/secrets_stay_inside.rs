@@ -156,7 +156,7 @@ fn no_error_holds_it() {
     ];
     let mut codes = Vec::new();
     for text in &defects {
-        let error = app.preview_text(text).err().expect("a defect");
+        let error = app.preview_text(text).expect_err("a defect");
         clean_error("a refused text", &error);
         codes.push(error.code());
         if let Err(error) = inspect(text, UnixTime::from_secs(59)) {
@@ -178,7 +178,7 @@ fn no_error_holds_it() {
         spoil(&mut form);
         clean_error(
             "a refused form",
-            &app.preview_manual(&form).err().expect("a defect"),
+            &app.preview_manual(&form).expect_err("a defect"),
         );
     }
     // A change that fails with the secret in its hands.
@@ -188,7 +188,7 @@ fn no_error_holds_it() {
         .fail_writes(couchkey_authenticator::ports::FileError::Full);
     clean_error(
         "a full disk",
-        &app.add(&all(&preview)).err().expect("the disk is full"),
+        &app.add(&all(&preview)).expect_err("the disk is full"),
     );
     machine.file.heal();
     machine
@@ -196,7 +196,7 @@ fn no_error_holds_it() {
         .fail_writes(couchkey_authenticator::ports::KeyringError::Storage);
     clean_error(
         "a failing keyring",
-        &app.add(&all(&preview)).err().expect("the keyring fails"),
+        &app.add(&all(&preview)).expect_err("the keyring fails"),
     );
     machine.keyring.heal();
     app.add(&all(&preview)).expect("the preview is still there");
@@ -207,7 +207,7 @@ fn no_error_holds_it() {
     };
     clean_error(
         "a note that is too long",
-        &app.edit(&id, long).err().expect("too long"),
+        &app.edit(&id, long).expect_err("too long"),
     );
 }
 
