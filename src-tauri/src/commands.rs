@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     sheet,
-    shell::{About, Copied, News, Reply, Shell},
+    shell::{About, Copied, Reply, Shell},
 };
 
 type Room<'a> = State<'a, Arc<Shell>>;
@@ -59,7 +59,6 @@ macro_rules! every_typed_command {
             $crate::commands::about,
             $crate::commands::shown,
             $crate::commands::touched,
-            $crate::commands::news,
         ]
     };
 }
@@ -286,13 +285,6 @@ pub fn shown(app: AppHandle) {
 #[specta::specta]
 pub fn touched(shell: Room<'_>) {
     shell.guard().sign_of_life()
-}
-
-/// What happened after the event number `seen`; the answer comes when there is something.
-#[tauri::command]
-#[specta::specta]
-pub async fn news(shell: Room<'_>, seen: u32) -> Reply<News> {
-    Ok(shell.news(seen).await)
 }
 
 /// What the QR codes of a picture would add; the body is the picture's file.

@@ -2,8 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError},
     },
     time::Duration,
@@ -15,7 +14,6 @@ use couchkey_authenticator::{
     view::{CodesView, Preview, Status, VaultState},
 };
 use serde::Serialize;
-use tokio::sync::Notify;
 
 use crate::{
     clipboard::{self, Clipboard, SystemBoard},
@@ -26,7 +24,7 @@ use crate::{
 /// What a command answers.
 pub type Reply<T> = Result<T, ErrorReport>;
 
-/// Something that the page should know; the name is all there is to it.
+/// News for the page; the name is all there is to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
 #[serde(rename_all = "snake_case")]
 pub enum RustEvent {
@@ -40,13 +38,17 @@ pub enum RustEvent {
     WaitingForKeyring,
 }
 
-/// What happened since the page asked last.
-#[derive(Debug, Serialize, specta::Type)]
-pub struct News {
-    /// To be handed in with the next question.
-    pub seen: u32,
-    /// Oldest first.
-    pub events: Vec<RustEvent>,
+impl RustEvent {
+    /// Its name, as the page listens for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Locked => "locked",
+            Self::Changed => "changed",
+            Self::Preview => "preview",
+            Self::WaitingForKeyring => "waiting_for_keyring",
+        }
+    }
 }
 
 /// A code that is on the clipboard now.
@@ -79,8 +81,7 @@ pub struct Shell {
     data_dir: String,
     first: First,
     refused_link: Mutex<Option<ErrorReport>>,
-    was_in_front: AtomicBool,
-    news: Noticeboard,
+    tell: OnceLock<Box<dyn Fn(RustEvent) + Send + Sync>>,
 }
 
 /// Argon2id takes a second or two by itself; a keyring with nobody to ask answers in milliseconds.
@@ -107,8 +108,7 @@ impl Shell {
             data_dir: dir.to_string_lossy().into_owned(),
             first: First::default(),
             refused_link: Mutex::default(),
-            was_in_front: AtomicBool::new(false),
-            news: Noticeboard::default(),
+            tell: OnceLock::new(),
         }))
     }
 
@@ -129,9 +129,9 @@ impl Shell {
         });
     }
 
-    /// What happened after the event number `seen`, as soon as there is something.
-    pub async fn news(&self, seen: u32) -> News {
-        self.news.after(seen).await
+    /// From now on news goes to the page.
+    pub fn tells(&self, tell: impl Fn(RustEvent) + Send + Sync + 'static) {
+        let _ = self.tell.set(Box::new(tell)); // there is one window, so this is called once
     }
 
     /// The rule for locking by itself.
@@ -278,13 +278,10 @@ impl Shell {
         self.tell(RustEvent::Preview);
     }
 
-    /// The window came to the front: somebody is there, and another program may have changed the vault. The first time
-    /// it has only just been opened.
+    /// The window came to the front: somebody is there, and another program may have changed the vault.
     pub fn came_to_front(&self) {
         self.guard.sign_of_life();
-        if self.was_in_front.swap(true, Ordering::Relaxed) {
-            self.tell(RustEvent::Changed);
-        }
+        self.tell(RustEvent::Changed);
     }
 
     /// Nobody is there, or the computer goes to sleep.
@@ -314,9 +311,7 @@ impl Shell {
         patience: Duration,
         action: impl FnOnce(&Authenticator) -> Result<Status, Error>,
     ) -> Reply<Status> {
-        let answer = self.patiently(patience, || self.ask(action));
-        self.news.take_down(RustEvent::WaitingForKeyring); // for a page that has not read it yet
-        let status = answer?;
+        let status = self.patiently(patience, || self.ask(action))?;
         if status.state == VaultState::Open
             && let Ok(settings) = self.ask(Authenticator::settings)
         {
@@ -342,56 +337,9 @@ impl Shell {
     }
 
     fn tell(&self, event: RustEvent) {
-        self.news.pin(event);
-    }
-}
-
-/// Events with numbers. The page asks for what is new and is answered when there is something, which is lighter than
-/// Tauri's events: those run a script in the page, for which WebKitGTK starts a JavaScript engine in our own process.
-#[derive(Default)]
-struct Noticeboard {
-    /// The number of the latest event, and the latest of each kind with its own.
-    pinned: Mutex<(u32, Vec<(u32, RustEvent)>)>,
-    changed: Notify,
-}
-
-impl Noticeboard {
-    fn pin(&self, event: RustEvent) {
-        let mut pinned = held(&self.pinned);
-        pinned.0 = pinned.0.wrapping_add(1);
-        let number = pinned.0;
-        pinned.1.retain(|&(_, older)| older != event);
-        pinned.1.push((number, event));
-        drop(pinned);
-        self.changed.notify_waiters();
-    }
-
-    fn take_down(&self, event: RustEvent) {
-        held(&self.pinned).1.retain(|&(_, older)| older != event);
-    }
-
-    async fn after(&self, seen: u32) -> News {
-        loop {
-            let changed = self.changed.notified(); // from here on nothing is missed
-            if let Some(news) = self.since(seen) {
-                return news;
-            }
-            changed.await;
+        if let Some(tell) = self.tell.get() {
+            tell(event);
         }
-    }
-
-    fn since(&self, seen: u32) -> Option<News> {
-        let pinned = held(&self.pinned);
-        let events: Vec<RustEvent> = pinned
-            .1
-            .iter()
-            .filter(|(number, _)| *number > seen)
-            .map(|&(_, event)| event)
-            .collect();
-        (!events.is_empty()).then_some(News {
-            seen: pinned.0,
-            events,
-        })
     }
 }
 
@@ -445,49 +393,4 @@ fn blocking<T>(work: impl FnOnce() -> T) -> T {
 
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_event_is_told_once_and_the_latest_of_its_kind_is_enough() {
-        let board = Noticeboard::default();
-        assert!(board.since(0).is_none(), "nothing happened yet");
-        board.pin(RustEvent::Changed);
-        board.pin(RustEvent::Preview);
-        board.pin(RustEvent::Changed);
-        let news = board.since(0).expect("there is news");
-        assert_eq!(
-            news.events,
-            [RustEvent::Preview, RustEvent::Changed],
-            "in order, and no kind twice"
-        );
-        assert!(board.since(news.seen).is_none(), "all of it was told");
-        board.pin(RustEvent::Locked);
-        assert_eq!(
-            board.since(news.seen).map(|news| news.events),
-            Some(vec![RustEvent::Locked]),
-            "what came afterwards"
-        );
-    }
-
-    #[test]
-    fn what_is_over_is_not_told_to_a_page_that_comes_late() {
-        let board = Noticeboard::default();
-        board.pin(RustEvent::WaitingForKeyring);
-        board.take_down(RustEvent::WaitingForKeyring);
-        assert!(board.since(0).is_none(), "the keyring has answered");
-    }
-
-    #[test]
-    fn a_question_is_answered_when_something_happens() {
-        let board = Arc::new(Noticeboard::default());
-        let asked = Arc::clone(&board);
-        let answer = tauri::async_runtime::spawn(async move { asked.after(0).await });
-        board.pin(RustEvent::Locked);
-        let news = tauri::async_runtime::block_on(answer).expect("the question lives");
-        assert_eq!(news.events, [RustEvent::Locked], "told at once");
-    }
 }

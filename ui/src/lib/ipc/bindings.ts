@@ -76,8 +76,6 @@ export const commands = {
 	shown: () => __TAURI_INVOKE<void>("shown"),
 	/**  Somebody is there. */
 	touched: () => __TAURI_INVOKE<void>("touched"),
-	/**  What happened after the event number `seen`; the answer comes when there is something. */
-	news: (seen: number) => __TAURI_INVOKE<News>("news", { seen }),
 };
 
 /* Types */
@@ -374,14 +372,6 @@ export type ManualForm = {
 	counter: string,
 };
 
-/**  What happened since the page asked last. */
-export type News = {
-	/**  To be handed in with the next question. */
-	seen: number,
-	/**  Oldest first. */
-	events: RustEvent[],
-};
-
 /**  Something to tell once, in quiet words. */
 export type Notice =
 /**  The file was an older copy; newer accounts were taken from the keyring. */
@@ -445,7 +435,7 @@ export type RecoveryKeyView = {
 	qr: string[],
 };
 
-/**  Something that the page should know; the name is all there is to it. */
+/**  News for the page; the name is all there is to it. */
 export type RustEvent =
 /**  The vault was locked. */
 "locked" |

@@ -1,5 +1,6 @@
 // The one door to the host: nothing else talks to Tauri. In the test build, outside Tauri, a fake in memory stands in.
 import { invoke } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
 import { commands, type ErrorReport, type Preview, type RustEvent } from "./bindings";
 
 export type * from "./bindings";
@@ -14,20 +15,14 @@ const byHand = {
     invoke<Preview | null>("preview_frame", grey, { headers: { width: String(width), height: String(height) } }),
   /** Calls `heard` for every event from Rust until the returned function is called. */
   onEvent(heard: (event: RustEvent) => void): () => void {
-    let listening = true;
-    void (async () => {
-      for (let seen = 0; listening; ) {
-        const news = await commands.news(seen); // answered when there is something (docs/decisions/0059)
-        seen = news.seen;
-        if (listening) news.events.forEach(heard);
-      }
-    })().catch(() => undefined);
-    return () => { listening = false; };
+    const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring"];
+    const stops = names.map((name) => listen(name, () => heard(name)));
+    return () => stops.forEach((stop) => void stop.then((off) => off()));
   },
 };
 
 /** Every command of Rust, and the two ways of it that no generator has words for. Each rejects with an `ErrorReport`. */
-export type Ipc = Omit<typeof commands, "news"> & typeof byHand;
+export type Ipc = typeof commands & typeof byHand;
 
 export const ipc: Ipc =
   __FAKE__ && !("__TAURI_INTERNALS__" in window) ? (await import("./fake")).makeFake(window) : { ...commands, ...byHand };
