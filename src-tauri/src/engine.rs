@@ -5,27 +5,36 @@
 /// To be called at the start of `main`, before there is a second thread.
 pub fn choose() {
     #[cfg(target_os = "linux")]
-    for name in linux::wanted(linux::has_render_node()) {
+    for &(name, value) in linux::wanted(linux::has_render_node()) {
         if std::env::var_os(name).is_some() {
             continue; // the person's own choice
         }
         // SAFETY: `run` calls this first, while the process has one thread, so nobody reads the environment meanwhile.
         #[allow(unsafe_code)]
         unsafe {
-            std::env::set_var(name, "1");
+            std::env::set_var(name, value);
         }
     }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    /// The switches of WebKitGTK to set.
-    pub fn wanted(render_node: bool) -> &'static [&'static str] {
+    /// The switches of WebKitGTK, GTK and JavaScriptCore to set.
+    pub fn wanted(render_node: bool) -> &'static [(&'static str, &'static str)] {
         if render_node {
-            &[]
-        } else {
-            &["WEBKIT_DISABLE_COMPOSITING_MODE"]
+            return &[];
         }
+        &[
+            // The page is painted as one picture, which comes to our process in shared memory.
+            ("WEBKIT_DISABLE_COMPOSITING_MODE", "1"),
+            ("WEBKIT_DISABLE_DMABUF_RENDERER", "1"),
+            // Our own process draws nothing by OpenGL. Both would load it, with the compiler inside it, only to ask
+            // which graphics card there is.
+            ("GDK_GL", "disable"),
+            ("WEBKIT_WEB_RENDER_DEVICE_FILE", "/dev/null"),
+            // Our scripts are short: compiling them costs more memory than it saves time.
+            ("JSC_useJIT", "0"),
+        ]
     }
 
     /// A DRM render node is what the web view would draw with.
