@@ -52,6 +52,7 @@ mod bundle;
 pub mod format;
 mod gather;
 mod id;
+pub mod import;
 mod item;
 mod open;
 mod recovery_key;
