@@ -2,4 +2,6 @@
 pub mod desktop;
 pub mod machine;
 pub mod pictures;
+pub mod proof;
+pub mod recorder;
 pub mod spelling;

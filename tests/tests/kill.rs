@@ -1,0 +1,230 @@
+//! `kill -9` at random moments: every acknowledged change is there, an unacknowledged one entirely or not at all.
+//!
+//! `COUCHKEY_KILLS` says how many; `make prove` asks for 100,000 and writes what it saw into docs/proof.md.
+
+use std::{
+    env, fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+
+use couchkey_authenticator::view::VaultState;
+use couchkey_tests::{
+    machine::add,
+    proof::{Picture, Plan, on_disk},
+};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+
+/// In `make test`.
+const KILLS: u64 = 2_000;
+
+/// After so many kills the next vault begins, so that none grows old and slow.
+const KILLS_EACH: u64 = 100;
+
+/// What happened, to be told.
+#[derive(Default)]
+struct Tally {
+    kills: u64,
+    before_ready: u64,
+    acknowledged: u64,
+    unacknowledged_there: u64,
+    unacknowledged_not_there: u64,
+    from_the_keyring_alone: u64,
+}
+
+#[test]
+fn a_killed_process_loses_no_acknowledged_change_and_leaves_none_half_made() {
+    let kills = env::var("COUCHKEY_KILLS").map_or(KILLS, |text| text.parse().expect("a number"));
+    let workers = 2;
+    let (tell, told) = mpsc::channel();
+    for worker in 0..workers {
+        let tell = tell.clone();
+        thread::spawn(move || {
+            let share = kills / workers + u64::from(worker < kills % workers);
+            let mut tally = Tally::default();
+            let mut vault = 0;
+            while tally.kills < share {
+                let seed = worker << 32 | vault;
+                one_vault(seed, KILLS_EACH.min(share - tally.kills), &mut tally);
+                vault += 1;
+            }
+            tell.send(tally).expect("the test waits for it");
+        });
+    }
+    drop(tell);
+    let tallies: Vec<Tally> = told.iter().collect();
+    assert_eq!(tallies.len() as u64, workers, "each worker came to its end");
+    let sum = |of: fn(&Tally) -> u64| tallies.iter().map(of).sum::<u64>();
+    assert_eq!(sum(|tally| tally.kills), kills, "so many were asked for");
+    println!(
+        "kills: {kills}; while opening: {}; changes acknowledged: {}, all of them there; changes in flight: {} entirely \
+         there, {} not there at all; vaults that were also opened from the keyring alone: {}",
+        sum(|tally| tally.before_ready),
+        sum(|tally| tally.acknowledged),
+        sum(|tally| tally.unacknowledged_there),
+        sum(|tally| tally.unacknowledged_not_there),
+        sum(|tally| tally.from_the_keyring_alone),
+    );
+    let in_flight = sum(|tally| tally.unacknowledged_there + tally.unacknowledged_not_there);
+    assert!(
+        in_flight > kills / 4,
+        "kills have to hit changes, or nothing is proven: {in_flight} of {kills} did"
+    );
+}
+
+/// Kills and looks, again and again, on one vault.
+fn one_vault(seed: u64, kills: u64, tally: &mut Tally) {
+    let home = home();
+    let dir = home.path();
+    let app = on_disk(dir);
+    app.create_vault(None).expect("a fresh folder takes one");
+    drop(app);
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut done = 0;
+    for kill in 0..kills {
+        let what = format!("seed {seed}, kill {kill}, after {done} changes");
+        let run = run_and_kill(dir, seed, done, &mut rng, &what);
+        tally.kills += 1;
+        tally.before_ready += u64::from(!run.ready);
+        tally.acknowledged += run.done - done;
+
+        let mut plan = Plan::after(seed, run.done);
+        let old = plan.picture();
+        let next = plan.next_change();
+        let new = plan.picture();
+        let app = on_disk(dir);
+        let status = app.open().expect("opening answers with a status");
+        assert_eq!(
+            status.state,
+            VaultState::Open,
+            "{what}: {:?}",
+            status.trouble
+        );
+        let found = Picture::of(&app);
+        done = run.done;
+        if found == old {
+            tally.unacknowledged_not_there += u64::from(run.ready);
+        } else {
+            assert_eq!(found, new, "{what}, {} acknowledged, in {next:?}", run.done);
+            tally.unacknowledged_there += 1;
+            done += 1;
+        }
+        if kill % 10 == 0 {
+            drop(app);
+            from_the_keyring_alone(dir, &found, &what);
+            tally.from_the_keyring_alone += 1;
+        }
+    }
+    let app = on_disk(dir);
+    app.open().expect("opening answers with a status");
+    let before = Picture::of(&app).list.len();
+    add(&app, "otpauth://totp/last?secret=GEZDGNBVGY3TQOJQ").expect("it can still be changed");
+    assert_eq!(
+        Picture::of(&app).list.len(),
+        before + 1,
+        "and keeps the change"
+    );
+}
+
+/// A copy of the machine without its data directory: the keyring has every account.
+fn from_the_keyring_alone(dir: &Path, found: &Picture, what: &str) {
+    let copy = home();
+    let (from, to) = (
+        dir.join("system/keyring"),
+        copy.path().join("system/keyring"),
+    );
+    fs::create_dir_all(&to).expect("a fresh folder");
+    for entry in fs::read_dir(from).expect("it has been written") {
+        let entry = entry.expect("it can be listed");
+        fs::copy(entry.path(), to.join(entry.file_name())).expect("it can be copied");
+    }
+    let app = on_disk(copy.path());
+    let status = app.open().expect("opening answers with a status");
+    assert_eq!(
+        status.state,
+        VaultState::Open,
+        "{what}: {:?}",
+        status.trouble
+    );
+    let names = |picture: &Picture| {
+        let list = picture.list.iter().map(|seen| (&seen.name, &seen.code));
+        let mut names: Vec<_> = list
+            .map(|(name, code)| (name.clone(), code.clone()))
+            .collect();
+        names.sort();
+        names
+    };
+    // Place and trash are the file's; accounts and secrets are what must never be lost. Opening mended the head above.
+    let alone = Picture::of(&app);
+    for pair in names(found) {
+        assert!(
+            names(&alone).contains(&pair),
+            "{what}: {pair:?} from the keyring alone"
+        );
+    }
+}
+
+struct Run {
+    ready: bool,
+    /// The changes that are acknowledged, in all.
+    done: u64,
+}
+
+/// Starts the changer and kills it at a random moment: one in eight while it is still opening the vault.
+fn run_and_kill(dir: &Path, seed: u64, done: u64, rng: &mut StdRng, what: &str) -> Run {
+    let mut child = Command::new(changer())
+        .arg(dir)
+        .args([seed, done, u64::from(u32::MAX)].map(|number| number.to_string()))
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it is built beside this test");
+    let out = child.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(out).lines();
+    let mut run = Run { ready: false, done };
+    if rng.random_range(0..8_u32) == 0 {
+        thread::sleep(Duration::from_micros(rng.random_range(0..20_000)));
+    } else {
+        let first = lines.next().and_then(Result::ok);
+        assert_eq!(
+            first.as_deref(),
+            Some("ready"),
+            "{what}: the changer opens it"
+        );
+        run.ready = true;
+        thread::sleep(Duration::from_micros(rng.random_range(0..25_000)));
+    }
+    kill(&mut child);
+    // What it said before it died; the last line may be cut.
+    for line in lines.map_while(Result::ok) {
+        match line.parse() {
+            Ok(number) if number == run.done + 1 => run.done = number,
+            _ if line == "ready" => run.ready = true,
+            _ => assert!(!line.starts_with("failed"), "{what}: {line}"),
+        }
+    }
+    run
+}
+
+fn kill(child: &mut Child) {
+    child.kill().expect("it is ours, and not yet waited for");
+    child.wait().expect("a killed process ends");
+}
+
+fn changer() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_changer"))
+}
+
+/// In memory where there is such a place: a killed process leaves its writes there as on a disk, only sooner.
+fn home() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() {
+        tempfile::tempdir_in(memory)
+    } else {
+        tempfile::tempdir()
+    };
+    made.expect("a folder for the test")
+}
