@@ -1,0 +1,46 @@
+//! The platform's side of a one-time password: it issues the QR code, accepts a code exactly once, sends codes by
+//! e-mail and SMS, and signs a television in (RFC 8628).
+//!
+//! - [`Platform`] has the use cases: [`enrol`](Platform::enrol), [`confirm`](Platform::confirm),
+//!   [`verify`](Platform::verify), rotation, [`challenge`](Platform::challenge), [`redeem`](Platform::redeem) and the
+//!   device authorization.
+//! - [`Store`], [`Mailer`], [`SmsGateway`] and [`Clock`] are what it needs from outside.
+//! - [`Message`]s wait in the store's outbox until a [`Mailer`] or an [`SmsGateway`] has taken them.
+//!
+//! # Secrets
+//!
+//! Secrets and codes have no `Debug`, no `Clone` and no serialisation. At rest they are sealed under a [`KeyRing`]
+//! that is not in the database. No error, figure or log line holds a code, a secret or a person.
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+#![expect(
+    dead_code,
+    reason = "the use cases behind these types come with the stores"
+)]
+
+mod challenge;
+mod device;
+mod enrol;
+mod person;
+mod platform;
+mod ports;
+mod recipient;
+mod seal;
+pub mod store;
+mod verify;
+
+pub use challenge::{
+    ChallengeAnswer, ChallengeError, ChallengeId, ChallengeRequest, Purpose, RedeemError,
+    RedeemRequest, Redeemed,
+};
+pub use device::{DecideError, DeviceAnswer, DeviceError, DeviceRequest, DeviceShown, PollError};
+pub use enrol::{ConfirmError, ConfirmRequest, EnrolError, EnrolRequest, Enrolled, EnrolmentId};
+pub use person::{PersonId, PersonIdError};
+pub use platform::{Limits, Platform, Settings, SmsCountry, SmsPolicy};
+pub use ports::{
+    Clock, DeliveryCode, DeliveryError, Mailer, Message, MessageId, SmsGateway, SystemClock,
+};
+pub use recipient::{Channel, EmailAddress, PhoneNumber, Recipient, RecipientError};
+pub use seal::{KeyRing, KeyRingError};
+pub use store::{Outcome, Store, StoreError};
+pub use verify::{Scope, Verified, VerifyError, VerifyRequest};
