@@ -28,6 +28,18 @@ pub trait Store: Send + Sync {
         now: UnixTime,
     ) -> Result<Option<Record>, StoreError>;
 
+    /// The records of a space whose keys start with `prefix`, in the order of their keys, without those that have
+    /// expired. For what belongs together: a person's sessions, the figures of a day.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    async fn list(
+        &self,
+        space: &str,
+        prefix: &[u8],
+        now: UnixTime,
+    ) -> Result<Vec<Record>, StoreError>;
+
     /// Removes a record; true if this call did it.
     ///
     /// # Errors
