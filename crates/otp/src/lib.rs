@@ -2,6 +2,7 @@
 //!
 //! - [`otpauth`] reads and writes `otpauth://` URIs, the content of nearly every enrolment QR code.
 //! - [`migration`] reads and writes the batches in which Google Authenticator exports its accounts.
+//! - [`verify`] is the other side: whether a code is right, and whether it has been used.
 //! - [`totp`], [`hotp`] and [`steam`] make the codes (RFC 6238, RFC 4226, Steam's own alphabet).
 //!
 //! The crate is pure: no files, no network, no clock, no logging, no globals. Time is an argument.
@@ -42,6 +43,7 @@ mod secret;
 pub mod steam;
 mod time;
 pub mod totp;
+pub mod verify;
 
 pub use algorithm::{Algorithm, AlgorithmUnknown, Digits, DigitsOutOfRange};
 pub use code::{Code, code_of};
