@@ -82,9 +82,9 @@ test("a QR code held before the camera is read, shown and saved", async ({ page 
       return {
         rows: [{
           token: 900, kind: "totp", issuer, account: decodeURIComponent(found.pathname).split(":").pop() ?? "", labelIssuer: issuer, algorithm: "SHA1",
-          digits: 6, period: 30, secretBits: 160, warnings: [], duplicateOf: null,
+          digits: 6, period: 30, secretBits: 160, warnings: [], duplicateOf: null, repeatOf: null, note: "", groups: [], pinned: false, trashed: false,
         }],
-        skipped: [], batch: null, clockWrong: false,
+        skipped: [], batch: null, format: null, room: 10_000, clockWrong: false,
       };
     };
   });

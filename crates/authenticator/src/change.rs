@@ -4,11 +4,15 @@
 //! bundles, file, head, and only then put in the place of what is shown. Whatever fails leaves the old state or the
 //! new one on the disk, and what is in memory is read from there again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
-use couchkey_otp::{Enrolment, UnixTime};
+use couchkey_otp::UnixTime;
 use couchkey_vault::{
-    FetchFailed, Found, Half, Note, Opened, RecoveryKey, Unlock, Vault, VaultId, format, limits,
+    BundleWrite, FetchFailed, Found, Half, Note, Opened, RecoveryKey, Unlock, Vault, VaultId,
+    format, limits,
 };
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 use zeroize::Zeroizing;
@@ -41,6 +45,8 @@ pub struct Authenticator {
     open: Mutex<Option<Open>>,
     pending: Mutex<Pending>,
     recovery_key: Mutex<Option<RecoveryKey>>,
+    /// Somebody wants the import or the export that is running to end.
+    cancelled: AtomicBool,
 }
 
 /// The vault while it is unlocked.
@@ -63,7 +69,18 @@ impl Authenticator {
             open: Mutex::new(None),
             pending: Mutex::new(Pending::default()),
             recovery_key: Mutex::new(None),
+            cancelled: AtomicBool::new(false),
         }
+    }
+
+    /// Whether what is running should end.
+    pub(crate) fn cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::SeqCst)
+    }
+
+    /// Wishes that what is running ends, or (`false`) begins something new.
+    pub(crate) fn set_cancelled(&self, cancelled: bool) {
+        self.cancelled.store(cancelled, Ordering::SeqCst);
     }
 
     pub(crate) fn now(&self) -> UnixTime {
@@ -85,14 +102,6 @@ impl Authenticator {
 
     pub(crate) fn open_now(&self) -> MutexGuard<'_, Option<Open>> {
         held(&self.open)
-    }
-
-    /// The account that has the same secret and kind; `None` too while locked.
-    pub(crate) fn find_same(&self, enrolment: &Enrolment) -> Option<String> {
-        self.read(|vault| vault.find_same(enrolment))
-            .ok()
-            .flatten()
-            .map(|id| id.to_string())
     }
 
     /// Looks into the open vault, after reading it again if another process changed it.
@@ -124,6 +133,16 @@ impl Authenticator {
         &self,
         make: impl FnOnce(&mut Vault, UnixTime, &mut OsRandom) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        self.change_watched(make, None)
+    }
+
+    /// The same for a change of thousands of accounts, which takes a keyring many seconds: `step` is told how many of
+    /// its entries are written and may give the change up.
+    pub(crate) fn change_watched<T>(
+        &self,
+        make: impl FnOnce(&mut Vault, UnixTime, &mut OsRandom) -> Result<T, Error>,
+        step: Option<Step<'_>>,
+    ) -> Result<T, Error> {
         let _one_at_a_time = held(&self.writer);
         let (id, keyring) = {
             let guard = self.open_now();
@@ -139,7 +158,7 @@ impl Authenticator {
             self.open_with(&found, &unlock, id, &keyring)?.vault
         };
         let value = make(&mut working, self.now(), &mut os_random())?;
-        let written = self.write(&mut working, keyring.as_ref());
+        let written = self.write_watched(&mut working, keyring.as_ref(), step);
         if written.is_err() {
             // The disk has the old state or the new one; show what it has.
             let found = self.found(|| keyring.get(&format::head_entry(id)).or(Ok(None)))?;
@@ -159,6 +178,15 @@ impl Authenticator {
     ///
     /// After a change of what unlocks it, twice: neither generation of the file may open with what was taken away.
     pub(crate) fn write(&self, vault: &mut Vault, keyring: &dyn Keyring) -> Result<(), Error> {
+        self.write_watched(vault, keyring, None)
+    }
+
+    fn write_watched(
+        &self,
+        vault: &mut Vault,
+        keyring: &dyn Keyring,
+        mut step: Option<Step<'_>>,
+    ) -> Result<(), Error> {
         let id = vault.id();
         let head = format::head_entry(id);
         while vault.needs_save() {
@@ -166,8 +194,13 @@ impl Authenticator {
             if let Some(behind) = &save.roll_head {
                 keyring.set(&head, behind.as_bytes())?;
             }
-            for bundle in &save.bundles {
-                keyring.set(&bundle.entry_name(id), bundle.entry.as_bytes())?;
+            match &mut step {
+                None => {
+                    for bundle in &save.bundles {
+                        keyring.set(&bundle.entry_name(id), bundle.entry.as_bytes())?;
+                    }
+                }
+                Some(step) => write_bundles(id, &save.bundles, keyring, *step)?,
             }
             self.parts.file.write(save.file_half, &save.file)?;
             keyring.set(&head, save.head.as_bytes())?;
@@ -254,6 +287,42 @@ impl Notice {
             _ => None,
         }
     }
+}
+
+/// Told how many of how many keyring entries are written; an error gives the change up.
+pub(crate) type Step<'a> = &'a mut dyn FnMut(usize, usize) -> Result<(), Error>;
+
+/// Writes the bundles of a large change. If it is given up or fails, the keyring gets back what it had, as far as it
+/// takes it: nothing names these entries before the file is written, and thousands of them are not left lying about.
+fn write_bundles(
+    id: VaultId,
+    bundles: &[BundleWrite],
+    keyring: &dyn Keyring,
+    step: Step<'_>,
+) -> Result<(), Error> {
+    let mut before: Vec<(String, Option<Zeroizing<Vec<u8>>>)> = Vec::new();
+    let written = bundles.iter().enumerate().try_for_each(|(done, bundle)| {
+        step(done, bundles.len())?;
+        let name = bundle.entry_name(id);
+        let had = if bundle.first {
+            None
+        } else {
+            keyring.get(&name)?
+        };
+        before.push((name, had));
+        let (name, _) = before.last().expect("it was just put there");
+        Ok(keyring.set(name, bundle.entry.as_bytes())?)
+    });
+    let written = written.and_then(|()| step(bundles.len(), bundles.len()));
+    if written.is_err() {
+        for (name, had) in before.iter().rev() {
+            let _ = match had {
+                Some(bytes) => keyring.set(name, bytes),
+                None => keyring.delete(name),
+            };
+        }
+    }
+    written
 }
 
 /// The operating system's generator, read at every use: nothing of it stays in our memory.

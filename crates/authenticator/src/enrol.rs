@@ -1,10 +1,17 @@
 //! The ways in: a picture, a camera's frame, the screen, a text, a form. First a preview, then one change that adds.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::RandomState,
+};
 
 use couchkey_otp::{
     Algorithm, Counter, Digits, Enrolment, Kind, OtpauthError, Parsed, Period, Secret, SecretError,
     UnixTime, Warning, migration, otpauth,
+};
+use couchkey_vault::{
+    Makes,
+    import::{Format, ImportError, Imported},
 };
 use serde::Deserialize;
 use zeroize::Zeroizing;
@@ -13,8 +20,8 @@ use crate::{
     Authenticator, Error, ErrorCode, ErrorReport,
     qr::{self, Effort, Grey},
     view::{
-        AddRow, BatchView, EnrolmentView, KindWord, Preview, PreviewRow, SkippedRow, characters,
-        period_of, words,
+        AddRow, BatchView, EnrolmentView, FormatView, KindWord, Preview, PreviewRow, SkippedRow,
+        characters, period_of, words,
     },
 };
 
@@ -109,12 +116,26 @@ pub fn scan(bytes: &[u8], at: UnixTime) -> Result<Vec<Scanned>, Error> {
 }
 
 impl Authenticator {
-    /// What the QR codes of a picture would add.
+    /// What the QR codes of a picture would add. An export of another app that somebody takes for a picture is
+    /// previewed as what it is: see [`import_file`](Self::import_file).
     ///
     /// # Errors
     /// A picture that cannot be read, has no QR code, or none that enrols; nothing was saved.
     pub fn preview_picture(&self, bytes: &[u8]) -> Result<Preview, Error> {
-        let picture = qr::read_picture(bytes)?;
+        self.set_cancelled(false);
+        let bytes = Zeroizing::new(bytes.to_vec());
+        self.preview_file(bytes, &mut |_| ())
+            .map_err(|(error, no_picture)| match (&error, no_picture) {
+                (
+                    Error::Import(ImportError::UnknownFormat | ImportError::TooLarge { .. }),
+                    Some(no_picture),
+                ) => no_picture.into(),
+                _ => error,
+            })
+    }
+
+    /// What the QR codes of a picture that was read already would add.
+    pub(crate) fn preview_grey(&self, picture: Grey) -> Result<Preview, Error> {
         let found = qr::decode(&picture, Effort::Still);
         drop(picture);
         if found.is_empty() {
@@ -167,10 +188,10 @@ impl Authenticator {
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .take(MAX_ROWS)
             .collect();
         match lines.as_slice() {
             [] => Err(ErrorCode::ClipboardEmpty.into()),
+            lines if lines.len() > MAX_ROWS => Err(ErrorCode::ImportTooLarge.into()),
             lines => self.preview_all(lines.iter().copied()),
         }
     }
@@ -191,12 +212,12 @@ impl Authenticator {
     #[must_use]
     pub fn pending_preview(&self) -> Option<Preview> {
         let pending = self.pending();
-        (!pending.rows.is_empty()).then(|| self.preview_of(&pending, Vec::new()))
+        (!pending.rows.is_empty()).then(|| self.preview_of(&pending))
     }
 
     /// Forgets the preview and its secrets.
     pub fn discard_preview(&self) {
-        *self.pending() = Pending::default();
+        self.pending().begin();
     }
 
     /// Adds rows of the preview: all of them, or none.
@@ -205,22 +226,18 @@ impl Authenticator {
     /// [`ErrorCode::PreviewGone`] for a token that is not waiting; whatever kept the vault from being saved. The
     /// preview stays then.
     pub fn add(&self, rows: &[AddRow]) -> Result<Vec<String>, Error> {
-        let mut enrolments = Vec::with_capacity(rows.len());
-        {
+        let wanted = {
             let pending = self.pending();
-            for row in rows {
-                let (enrolment, _) = pending.rows.get(&row.token).ok_or(ErrorCode::PreviewGone)?;
-                enrolments.push(renamed(enrolment, row));
-            }
-        }
-        let ids = self.change(|vault, now, rng| {
-            enrolments
-                .iter()
-                .map(|enrolment| Ok(vault.add(duplicate(enrolment), now, rng)?.to_string()))
-                .collect::<Result<Vec<_>, Error>>()
-        })?;
+            rows.iter()
+                .map(|row| {
+                    let imported = pending.rows.get(&row.token).ok_or(ErrorCode::PreviewGone)?;
+                    Ok(renamed(duplicate(imported), row))
+                })
+                .collect::<Result<Vec<_>, Error>>()?
+        };
+        let ids = self.change(|vault, now, rng| Ok(vault.add_imported(wanted, now, rng)?))?;
         self.discard_preview();
-        Ok(ids)
+        Ok(ids.iter().map(ToString::to_string).collect())
     }
 
     /// Reads every text, keeps what enrols, and says what does not.
@@ -237,10 +254,11 @@ impl Authenticator {
                     part,
                 } => {
                     rows.extend(more);
-                    skipped.extend(less);
-                    if let Some(part) = part {
-                        let entries = std::mem::take(&mut rows);
-                        batch = Some(self.keep_part(part, entries));
+                    match part {
+                        None => skipped.extend(less),
+                        Some(part) => {
+                            batch = Some(self.keep_part(part, std::mem::take(&mut rows), less));
+                        }
                     }
                 }
                 Read::Refused(error) => {
@@ -270,23 +288,19 @@ impl Authenticator {
     }
 
     /// Keeps one part of a batch beside the parts that came before it.
-    fn keep_part(&self, part: Part, entries: Vec<Parsed>) -> BatchView {
+    fn keep_part(&self, part: Part, entries: Vec<Parsed>, less: Vec<SkippedRow>) -> BatchView {
         let mut pending = self.pending();
         let same = pending
             .batch
             .as_ref()
             .is_some_and(|batch| batch.id == part.id && batch.of == part.of);
         if !same {
-            let next = pending.next;
-            *pending = Pending {
-                next,
-                batch: Some(Parts {
-                    id: part.id,
-                    of: part.of,
-                    have: Vec::new(),
-                }),
-                ..Pending::default()
-            };
+            pending.begin();
+            pending.batch = Some(Parts {
+                id: part.id,
+                of: part.of,
+                have: Vec::new(),
+            });
         }
         let batch = pending
             .batch
@@ -304,8 +318,9 @@ impl Authenticator {
         };
         if new {
             for entry in entries {
-                pending.keep(entry);
+                pending.keep(Imported::plain(entry));
             }
+            pending.skipped.extend(less);
         }
         view
     }
@@ -318,48 +333,98 @@ impl Authenticator {
     ) -> Preview {
         let mut pending = self.pending();
         if batch.is_none() {
-            let next = pending.next;
-            *pending = Pending {
-                next,
-                ..Pending::default()
-            };
+            pending.begin();
         }
         for row in rows {
-            pending.keep(row);
+            pending.keep(Imported::plain(row));
         }
-        let mut preview = self.preview_of(&pending, skipped);
+        for row in skipped {
+            // A camera sees the web link beside an export in every frame.
+            if batch.is_none() || !pending.skipped.contains(&row) {
+                pending.skipped.push(row);
+            }
+        }
+        let mut preview = self.preview_of(&pending);
         if batch.is_some() {
             preview.batch = batch;
         }
         preview
     }
 
-    fn preview_of(&self, pending: &Pending, skipped: Vec<SkippedRow>) -> Preview {
+    /// Shows what a file of another app holds, in place of what was there.
+    pub(crate) fn show_import(
+        &self,
+        format: Format,
+        accounts: Vec<Imported>,
+        skipped: Vec<SkippedRow>,
+    ) -> Preview {
+        let mut pending = self.pending();
+        pending.begin();
+        pending.format = Some(FormatView {
+            word: format.word().to_owned(),
+            name: format.name().to_owned(),
+        });
+        pending.skipped = skipped;
+        for account in accounts {
+            pending.keep(account);
+        }
+        self.preview_of(&pending)
+    }
+
+    fn preview_of(&self, pending: &Pending) -> Preview {
+        let repeats = pending.repeats();
+        // Nothing is known about what is there while the vault is locked.
+        let (same, room) = self
+            .read(|vault| {
+                let known = vault.same_codes();
+                let same: Vec<Option<String>> = pending
+                    .rows
+                    .values()
+                    .map(|row| known.find((&row.parsed.enrolment).into()))
+                    .map(|id| id.map(|id| id.to_string()))
+                    .collect();
+                (same, vault.room())
+            })
+            .unwrap_or((Vec::new(), MAX_ROWS));
+        let mut same = same.into_iter();
         let rows = pending
             .rows
             .iter()
-            .map(|(token, (enrolment, warnings))| PreviewRow {
-                token: *token,
-                kind: KindWord::of(&enrolment.kind),
-                issuer: enrolment.issuer.clone(),
-                account: enrolment.account.clone(),
-                label_issuer: enrolment.label_issuer.clone(),
-                algorithm: enrolment.algorithm.to_string(),
-                digits: characters(&enrolment.kind, enrolment.digits.get()),
-                period: period_of(&enrolment.kind),
-                secret_bits: enrolment.secret.bits(),
-                warnings: words(warnings),
-                duplicate_of: self.find_same(enrolment),
+            .map(|(token, row)| {
+                let enrolment = &row.parsed.enrolment;
+                let mut warnings = words(&row.parsed.warnings);
+                warnings.extend(row.cuts().iter().map(|cut| cut.as_str().to_owned()));
+                let kept = row.kept();
+                PreviewRow {
+                    token: *token,
+                    kind: KindWord::of(&enrolment.kind),
+                    issuer: enrolment.issuer.clone(),
+                    account: enrolment.account.clone(),
+                    label_issuer: enrolment.label_issuer.clone(),
+                    algorithm: enrolment.algorithm.to_string(),
+                    digits: characters(&enrolment.kind, enrolment.digits.get()),
+                    period: period_of(&enrolment.kind),
+                    secret_bits: enrolment.secret.bits(),
+                    warnings,
+                    duplicate_of: same.next().flatten(),
+                    repeat_of: repeats.get(token).copied(),
+                    note: kept.note,
+                    groups: kept.groups,
+                    pinned: row.pinned,
+                    trashed: row.trashed,
+                }
             })
             .collect();
         Preview {
             rows,
-            skipped,
+            skipped: pending.skipped.clone(),
             batch: pending.batch.as_ref().map(|batch| BatchView {
                 part: batch.have.last().copied().unwrap_or_default(),
                 of: batch.of,
                 have: batch.have.clone(),
             }),
+            format: pending.format.clone(),
+            room: u32::try_from(room).unwrap_or(u32::MAX),
             clock_wrong: self.clock_wrong(),
         }
     }
@@ -369,18 +434,72 @@ impl Authenticator {
 #[derive(Default)]
 pub(crate) struct Pending {
     next: u32,
-    rows: BTreeMap<u32, (Enrolment, Vec<Warning>)>,
+    pub(crate) rows: BTreeMap<u32, Imported>,
+    skipped: Vec<SkippedRow>,
+    format: Option<FormatView>,
     batch: Option<Parts>,
+    /// A file that waits for its password.
+    pub(crate) file: Option<Zeroizing<Vec<u8>>>,
 }
 
 impl Pending {
-    fn keep(&mut self, parsed: Parsed) {
+    /// Forgets what was there. Tokens go on counting, so that an old one never names a new row.
+    pub(crate) fn begin(&mut self) {
+        *self = Pending {
+            next: self.next,
+            ..Pending::default()
+        };
+    }
+
+    fn keep(&mut self, row: Imported) {
         if self.rows.len() < MAX_ROWS {
             self.next = self.next.wrapping_add(1);
-            self.rows
-                .insert(self.next, (parsed.enrolment, parsed.warnings));
+            self.rows.insert(self.next, row);
+            return;
         }
+        let enrolment = &row.parsed.enrolment;
+        self.skipped.push(SkippedRow {
+            label: enrolment
+                .issuer
+                .clone()
+                .unwrap_or_else(|| enrolment.account.clone()),
+            report: ErrorCode::TooManyAccounts.into(),
+        });
     }
+
+    /// The rows that say the very same as one above them, with the one that they repeat.
+    pub(crate) fn repeats(&self) -> HashMap<u32, u32> {
+        let hash = RandomState::new();
+        let mut first: HashMap<u64, u32> = HashMap::with_capacity(self.rows.len());
+        let mut repeats = HashMap::new();
+        for (&token, row) in &self.rows {
+            let makes = Makes::from(&row.parsed.enrolment);
+            match first.entry(makes.hash(&hash, said(row))) {
+                std::collections::hash_map::Entry::Vacant(place) => {
+                    place.insert(token);
+                }
+                std::collections::hash_map::Entry::Occupied(place) => {
+                    let above = &self.rows[place.get()];
+                    if makes.same((&above.parsed.enrolment).into()) && said(above) == said(row) {
+                        repeats.insert(token, *place.get());
+                    }
+                }
+            }
+        }
+        repeats
+    }
+}
+
+/// All that a person would miss of a row, but for its codes.
+fn said(row: &Imported) -> impl std::hash::Hash + PartialEq {
+    let enrolment = &row.parsed.enrolment;
+    (
+        enrolment.issuer.as_deref(),
+        enrolment.account.as_str(),
+        row.note.as_str(),
+        row.groups.as_slice(),
+        row.trashed,
+    )
 }
 
 struct Parts {
@@ -447,7 +566,7 @@ fn read_one(text: &str) -> Read {
 }
 
 /// A batch may be longer than any single account's URI.
-fn is_migration(text: &str) -> bool {
+pub(crate) fn is_migration(text: &str) -> bool {
     let start: String = text.trim_start().chars().take(MIGRATION.len()).collect();
     start.eq_ignore_ascii_case(MIGRATION)
 }
@@ -528,26 +647,39 @@ fn read_form(form: &ManualForm) -> Result<Parsed, Error> {
     })
 }
 
-fn renamed(enrolment: &Enrolment, row: &AddRow) -> Enrolment {
-    let mut copy = duplicate(enrolment);
-    copy.issuer = row
+/// With the names as the person corrected them.
+pub(crate) fn renamed(mut imported: Imported, row: &AddRow) -> Imported {
+    let enrolment = &mut imported.parsed.enrolment;
+    enrolment.issuer = row
         .issuer
         .as_deref()
         .map(str::trim)
         .filter(|issuer| !issuer.is_empty())
         .map(str::to_owned);
-    copy.account = row.account.trim().to_owned();
-    copy
+    enrolment.account = row.account.trim().to_owned();
+    imported
 }
 
-fn duplicate(enrolment: &Enrolment) -> Enrolment {
-    Enrolment {
-        kind: enrolment.kind,
-        secret: enrolment.secret.duplicate(),
-        algorithm: enrolment.algorithm,
-        digits: enrolment.digits,
-        issuer: enrolment.issuer.clone(),
-        account: enrolment.account.clone(),
-        label_issuer: enrolment.label_issuer.clone(),
+/// A copy to add, for the preview stays until that has worked.
+pub(crate) fn duplicate(row: &Imported) -> Imported {
+    let enrolment = &row.parsed.enrolment;
+    Imported {
+        parsed: Parsed {
+            enrolment: Enrolment {
+                kind: enrolment.kind,
+                secret: enrolment.secret.duplicate(),
+                algorithm: enrolment.algorithm,
+                digits: enrolment.digits,
+                issuer: enrolment.issuer.clone(),
+                account: enrolment.account.clone(),
+                label_issuer: enrolment.label_issuer.clone(),
+            },
+            warnings: Vec::new(),
+            image: None,
+        },
+        note: row.note.clone(),
+        groups: row.groups.clone(),
+        pinned: row.pinned,
+        trashed: row.trashed,
     }
 }

@@ -1,6 +1,9 @@
 //! What can go wrong, as a stable code, a sentence that says what happened, and a cure.
 
-use couchkey_vault::{ChangeError, OpenError, SaveError, SlotError};
+use couchkey_vault::{
+    ChangeError, OpenError, SaveError, SlotError,
+    import::{ImportError, SkipReason},
+};
 use serde::Serialize;
 
 use crate::ports::{FileError, KeyringError};
@@ -160,6 +163,46 @@ codes! {
     BadLabel "bad_label"
     /// A migration batch that cannot be read.
     BadMigration "bad_migration"
+    /// Import: encrypted, and its password is asked for.
+    ImportNeedsPassword "import_needs_password"
+    /// Import: the password does not open it.
+    ImportWrongPassword "import_wrong_password"
+    /// Import: broken off or spoilt.
+    ImportDamaged "import_damaged"
+    /// Import: written by a newer version of the other app.
+    ImportNewerVersion "import_newer_version"
+    /// Import: no format that we know.
+    ImportUnknown "import_unknown"
+    /// Import: opens only in the account that made it.
+    ImportRestricted "import_restricted"
+    /// Import: known, and not read.
+    ImportUnsupported "import_unsupported"
+    /// Import: more bytes or entries than we read.
+    ImportTooLarge "import_too_large"
+    /// Import: trying a password costs more than we pay.
+    ImportTooCostly "import_too_costly"
+    /// An entry of an export without a one-time password.
+    NoOneTimePassword "no_one_time_password"
+    /// An entry of an export that cannot be read.
+    EntryDamaged "entry_damaged"
+    /// An entry of an export with an encryption of its own that does not open.
+    EntrySealed "entry_sealed"
+    /// The person changed their mind.
+    Cancelled "cancelled"
+    /// Export: there is no account to take along.
+    NothingToExport "nothing_to_export"
+    /// Export: nothing else is asked, so a plain yes is.
+    ConfirmationNeeded "confirmation_needed"
+    /// Export: there is a file of that name.
+    ExportExists "export_exists"
+    /// Export: the file could not be written.
+    ExportUnwritten "export_unwritten"
+    /// Export: what was written reads back otherwise.
+    ExportDiffers "export_differs"
+    /// An account whose sealed item cannot be read now.
+    AccountDamaged "account_damaged"
+    /// More than one QR code holds.
+    TooLongForACode "too_long_for_a_code"
     /// Our own mistake.
     Internal "internal"
 }
@@ -176,6 +219,16 @@ pub enum Error {
     Migration(#[from] couchkey_otp::MigrationError),
     /// An entry of a migration batch that no codes can be made from.
     Skipped(#[from] couchkey_otp::migration::SkippedReason),
+    /// Another app's export that is not read.
+    Import(#[from] couchkey_vault::import::ImportError),
+    /// An entry of another app's export that is not added.
+    NotImported(#[from] couchkey_vault::import::SkipReason),
+    /// An account that Google's format cannot carry.
+    NotCarried(#[from] couchkey_otp::migration::RefusedReason),
+    /// A QR code cannot hold it.
+    Draw(#[from] crate::qr::EncodeError),
+    /// A file could not be written.
+    Write(std::io::ErrorKind),
     /// The screen cannot be looked at.
     Screen(#[from] crate::os::screen::ScreenError),
     /// A picture that cannot be read.
@@ -205,6 +258,13 @@ impl From<ErrorCode> for Error {
     }
 }
 
+impl From<std::io::Error> for Error {
+    /// Only an export writes files of its own; the vault's go through [`FileError`].
+    fn from(error: std::io::Error) -> Self {
+        Self::Write(error.kind())
+    }
+}
+
 impl Error {
     /// The stable word.
     #[must_use]
@@ -214,6 +274,12 @@ impl Error {
             Self::Otpauth(e) => word(e.code()),
             Self::Migration(_) => ErrorCode::BadMigration,
             Self::Skipped(e) => word(e.code()),
+            Self::Import(e) => import_code(e),
+            Self::NotImported(e) => skip_code(e),
+            Self::NotCarried(e) => word(e.code()),
+            Self::Draw(e) => word(e.code()),
+            Self::Write(std::io::ErrorKind::AlreadyExists) => ErrorCode::ExportExists,
+            Self::Write(_) => ErrorCode::ExportUnwritten,
             Self::Screen(e) => e.into(),
             Self::Picture(e) => word(e.code()),
             Self::Keyring(e) => e.into(),
@@ -236,7 +302,16 @@ impl Error {
             Self::Migration(e) => (sentence(e), sentence(e.hint())),
             Self::Skipped(e) => (sentence(e), sentence(e.hint())),
             Self::Picture(e) => (sentence(e), sentence(e.hint())),
+            Self::NotImported(SkipReason::Refused(e)) => (sentence(e), sentence(e.hint())),
+            Self::NotCarried(e) => (sentence(e), sentence(e.hint())),
+            Self::Draw(e) => (sentence(e), sentence(e.hint())),
             // The facts are in the error, the cure is the code's.
+            Self::Import(e) => (sentence(e), sentences(code).1.to_owned()),
+            Self::NotImported(e) => (sentence(e), sentences(code).1.to_owned()),
+            Self::Write(kind) if code == ErrorCode::ExportUnwritten => {
+                let (message, hint) = unwritten(*kind);
+                (message.to_owned(), hint.to_owned())
+            }
             Self::Change(e) if !matches!(e, ChangeError::Slot(_)) => {
                 (sentence(e), sentences(code).1.to_owned())
             }
@@ -317,6 +392,53 @@ fn open_code(error: &OpenError) -> ErrorCode {
         OpenError::Fetch(_) => ErrorCode::KeyringLocked,
         // Two vaults in one folder, a cost that nobody asks for: what is there was spoilt or put there by somebody.
         _ => ErrorCode::VaultDamaged,
+    }
+}
+
+fn import_code(error: &ImportError) -> ErrorCode {
+    match error {
+        ImportError::UnknownFormat => ErrorCode::ImportUnknown,
+        ImportError::NeedsPassword { .. } => ErrorCode::ImportNeedsPassword,
+        ImportError::WrongPassword { .. } => ErrorCode::ImportWrongPassword,
+        ImportError::NewerVersion { .. } => ErrorCode::ImportNewerVersion,
+        ImportError::AccountRestricted { .. } => ErrorCode::ImportRestricted,
+        ImportError::UnsupportedVariant { .. } => ErrorCode::ImportUnsupported,
+        ImportError::TooLarge { .. } | ImportError::TooManyEntries { .. } => {
+            ErrorCode::ImportTooLarge
+        }
+        ImportError::TooCostly { .. } => ErrorCode::ImportTooCostly,
+        ImportError::Cancelled => ErrorCode::Cancelled,
+        _ => ErrorCode::ImportDamaged,
+    }
+}
+
+fn skip_code(reason: &SkipReason) -> ErrorCode {
+    match reason {
+        SkipReason::UnsupportedKind { .. } => ErrorCode::UnsupportedType,
+        SkipReason::Refused(error) => word(error.code()),
+        SkipReason::NoOneTimePassword => ErrorCode::NoOneTimePassword,
+        SkipReason::Sealed => ErrorCode::EntrySealed,
+        _ => ErrorCode::EntryDamaged,
+    }
+}
+
+/// Why a file could not be written, and what to do.
+fn unwritten(kind: std::io::ErrorKind) -> (&'static str, &'static str) {
+    use std::io::ErrorKind as K;
+    match kind {
+        K::StorageFull | K::QuotaExceeded => (
+            "The disk is full, so the export was not written.",
+            "Free some space or choose another folder. Nothing was left behind.",
+        ),
+        K::PermissionDenied | K::ReadOnlyFilesystem => (
+            "That folder may not be written, so the export was not written.",
+            "Choose a folder of your own. Nothing was left behind.",
+        ),
+        K::NotFound | K::NotADirectory => (
+            "There is no such folder, so the export was not written.",
+            "Check the name, or choose another folder.",
+        ),
+        _ => sentences(ErrorCode::ExportUnwritten),
     }
 }
 
@@ -506,6 +628,86 @@ fn sentences(code: ErrorCode) -> (&'static str, &'static str) {
         C::PreviewGone => (
             "That preview is no longer open, and nothing was saved.",
             "Scan the code again.",
+        ),
+        C::ImportNeedsPassword => (
+            "This export is encrypted.",
+            "Type the password that was chosen when it was made, in the other app.",
+        ),
+        C::ImportWrongPassword => (
+            "That password does not open this export.",
+            "Check capital letters and the keyboard's language. It is the password that was chosen for the export, which may not be the other app's own.",
+        ),
+        C::ImportDamaged => (
+            "This export is damaged or cut short.",
+            "Export once more in the other app, and copy the file whole. Nothing was added.",
+        ),
+        C::ImportNewerVersion => (
+            "This export is of a newer version than Couchkey knows.",
+            "Update Couchkey, or export in an older format if the other app offers one. Nothing was added.",
+        ),
+        C::ImportUnknown => (
+            "That is not an export of an app that Couchkey knows.",
+            "Choose the file that the other app wrote as its export or backup, or a picture of its QR codes.",
+        ),
+        C::ImportRestricted => (
+            "This export opens only in the account that made it.",
+            "Export again, and choose the kind that is protected by a password, or the one without encryption.",
+        ),
+        C::ImportUnsupported => (
+            "This kind of export is not read here.",
+            "Look for another way to export in that app: as JSON, as a list of links, or as QR codes.",
+        ),
+        C::ImportTooLarge => (
+            "This export is larger than any vault.",
+            "Check that it is the right file; if it is, export fewer accounts at once.",
+        ),
+        C::ImportTooCostly => (
+            "Trying a password on this export costs more than Couchkey pays.",
+            "Export again in the other app with its usual settings, or without a password.",
+        ),
+        C::NoOneTimePassword => (
+            "It has no one-time password.",
+            "Nothing is missing; there are no codes to make from it.",
+        ),
+        C::EntryDamaged => (
+            "This entry of the export is damaged.",
+            "Look it up in the other app, and set it up once more at the service. The others are not affected.",
+        ),
+        C::EntrySealed => (
+            "This entry has an encryption of its own that does not open.",
+            "Look it up in the other app, and set it up once more at the service. The others are not affected.",
+        ),
+        C::Cancelled => (
+            "Cancelled. Nothing was changed.",
+            "Start again whenever you like.",
+        ),
+        C::NothingToExport => (
+            "There is no account to export.",
+            "Add one first, or look into the trash.",
+        ),
+        C::ConfirmationNeeded => (
+            "Nothing leaves the vault without a clear yes.",
+            "Say yes when asked; in a script, use --yes.",
+        ),
+        C::ExportExists => (
+            "There is a file of that name already, and it is not replaced.",
+            "Choose another name, or delete that file first.",
+        ),
+        C::ExportUnwritten => (
+            "The export could not be written: the disk failed.",
+            "Try again, or choose another folder. Nothing was left behind.",
+        ),
+        C::ExportDiffers => (
+            "What was written does not read back with the same codes, so it was removed.",
+            "Try again, or use another format; if it happens again, please report it. Your accounts are unchanged.",
+        ),
+        C::AccountDamaged => (
+            "This account cannot be read at the moment.",
+            "Its sealed data is kept as it is; look at what Settings or `couchkey doctor` says.",
+        ),
+        C::TooLongForACode => (
+            "That is more than one QR code holds.",
+            "Export to a file instead.",
         ),
         C::Internal => (
             "Couchkey made a mistake, and changed nothing.",

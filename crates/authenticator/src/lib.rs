@@ -14,6 +14,7 @@ pub mod fake;
 pub mod os;
 pub mod ports;
 pub mod qr;
+mod transfer;
 mod unlock;
 pub mod view;
 
@@ -22,6 +23,7 @@ pub use self::{
     codes::{Appearance, CodeToCopy, SettingsView},
     enrol::{ManualForm, Scanned, inspect, scan},
     error::{Error, ErrorCode, ErrorReport},
+    transfer::{Permission, SecretQr, Watch},
     unlock::Check,
 };
 pub use os::KeyringChoice;

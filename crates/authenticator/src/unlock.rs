@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// A passphrase has at least this many characters (NIST SP 800-63B-4, section 3.1.1.2, for one that is a second thing).
-const PASSPHRASE_CHARACTERS: usize = 8;
+pub(crate) const PASSPHRASE_CHARACTERS: usize = 8;
 
 /// The entry of the keyring that lists vaults, so that a lost data directory is found again.
 const VAULTS: &str = "vaults";
@@ -210,6 +210,7 @@ impl Authenticator {
     pub fn lock(&self) -> Status {
         *self.open_now() = None;
         *self.recovery_key() = None;
+        self.cancel_transfer();
         self.discard_preview();
         self.status()
     }
@@ -440,6 +441,44 @@ impl Authenticator {
             }
         }
         Ok(None)
+    }
+
+    /// What opens the vault that is open now.
+    pub(crate) fn lock_now(&self) -> Result<LockKind, Error> {
+        let guard = self.open_now();
+        let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
+        let slots = open.vault.slots();
+        lock_kind(slots.iter().map(|slot| slot.kind)).ok_or_else(|| ErrorCode::NeedsRecovery.into())
+    }
+
+    /// Whether the passphrase opens the vault that is open now. Costs what unlocking does, so guessing is as slow.
+    pub(crate) fn check_passphrase(&self, passphrase: &str) -> Result<(), Error> {
+        let lock = self.lock_now()?;
+        let (id, keyring) = {
+            let guard = self.open_now();
+            let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
+            (open.vault.id(), Arc::clone(&open.keyring))
+        };
+        let found = self.found(|| keyring.get(&format::head_entry(id)))?;
+        let key;
+        let unlock = match lock {
+            LockKind::Device => return Ok(()),
+            LockKind::Passphrase => Unlock::Passphrase(passphrase),
+            LockKind::Strong => {
+                key = device_key(keyring.as_ref(), id)?.ok_or(ErrorCode::NeedsRecovery)?;
+                Unlock::Strong {
+                    passphrase,
+                    key: &key,
+                }
+            }
+        };
+        match self.open_with(&found, &unlock, id, &keyring) {
+            Ok(_) => Ok(()),
+            Err(Error::Open(OpenError::Wrong | OpenError::NoSlot)) => {
+                Err(ErrorCode::WrongPassphrase.into())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn open_by_device(&self) -> Result<(), Error> {

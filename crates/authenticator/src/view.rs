@@ -186,10 +186,31 @@ pub struct PreviewRow {
     pub period: Option<u32>,
     /// Length of the secret in bits.
     pub secret_bits: u32,
-    /// Kebab-case words of [`Warning`].
+    /// Kebab-case words of [`Warning`] and of [`Cut`](couchkey_vault::import::Cut).
     pub warnings: Vec<String>,
-    /// The account that has the same secret already.
+    /// The account that makes the same codes already.
     pub duplicate_of: Option<String>,
+    /// The row above with the same codes, names, note and groups: the source has it twice.
+    pub repeat_of: Option<u32>,
+    /// The note that comes with it, as it would be kept.
+    pub note: String,
+    /// The groups that come with it, as they would be kept.
+    pub groups: Vec<String>,
+    /// A favourite of the other app; it would be shown first.
+    pub pinned: bool,
+    /// It rests in the other app's trash, and would in ours.
+    pub trashed: bool,
+}
+
+/// Which app's export something is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct FormatView {
+    /// The stable word: `aegis`.
+    pub word: String,
+    /// What people call it: `Aegis`.
+    pub name: String,
 }
 
 /// Something that was found and cannot be added, with the reason.
@@ -227,6 +248,10 @@ pub struct Preview {
     pub skipped: Vec<SkippedRow>,
     /// With a Google export: how far it is.
     pub batch: Option<BatchView>,
+    /// With a file: whose export it is.
+    pub format: Option<FormatView>,
+    /// How many more accounts the vault takes.
+    pub room: u32,
     /// The clock of this machine is certainly wrong, so that codes would be refused.
     pub clock_wrong: bool,
 }
@@ -242,6 +267,149 @@ pub struct AddRow {
     pub issuer: Option<String>,
     /// The account name.
     pub account: String,
+}
+
+/// What to add of a preview without sending its rows back.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase", default)]
+pub struct AddAll {
+    /// Also what the vault has already, and what the source has twice.
+    pub duplicates: bool,
+    /// Tokens of rows that stay out.
+    pub except: Vec<u32>,
+    /// Rows whose names the person has changed; the others keep theirs.
+    pub renamed: Vec<AddRow>,
+}
+
+/// What came of [`AddAll`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct Added {
+    /// Accounts on the list that were not there before.
+    pub added: u32,
+    /// Accounts that went to the trash, where they were in the other app.
+    pub trashed: u32,
+    /// Rows that stayed out.
+    pub left_out: u32,
+}
+
+/// How far an import or an export is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct Progress {
+    /// What is being done.
+    pub stage: Stage,
+    /// So much of it is done; 0 where nobody can tell.
+    pub done: u32,
+    /// So much there is; 0 where nobody can tell.
+    pub of: u32,
+}
+
+/// What an import or an export is at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// A password is being turned into a key, which takes as long as the file asks for.
+    Deriving,
+    /// Entries are being read.
+    Reading,
+    /// Accounts are being kept: entries of the keyring.
+    Saving,
+    /// An export is being written.
+    Writing,
+    /// What was written is being read again and compared.
+    Checking,
+}
+
+/// One account of an import as `couchkey import --dry-run --json` prints it. For the command line only: see
+/// [`EnrolmentView`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImportedView {
+    /// What the account says.
+    #[serde(flatten)]
+    pub enrolment: EnrolmentView,
+    /// The note, as it would be kept.
+    pub note: String,
+    /// The groups, as they would be kept.
+    pub groups: Vec<String>,
+    /// A favourite.
+    pub pinned: bool,
+    /// It would rest in the trash.
+    pub trashed: bool,
+    /// The vault has an account that makes the same codes, or the file has the very same entry twice.
+    pub duplicate: bool,
+}
+
+/// The ways out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum ExportFormat {
+    /// Setup links, one a line: every app reads them.
+    Uris,
+    /// Aegis' own file, readable by anybody.
+    Aegis,
+    /// Aegis' own file under a password of its own.
+    AegisEncrypted,
+    /// QR codes that Google Authenticator reads, up to ten accounts in each.
+    Google,
+}
+
+/// What to export.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct ExportForm {
+    /// As what.
+    pub format: ExportFormat,
+    /// Ids of accounts; none: everything on the list.
+    pub ids: Vec<String>,
+}
+
+/// What an export would hold, said before anything is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct ExportPlan {
+    /// As what.
+    pub format: ExportFormat,
+    /// Accounts that go along.
+    pub accounts: u32,
+    /// How many QR codes those are: for [`ExportFormat::Google`] the batches, otherwise one an account.
+    pub qr_codes: u32,
+    /// Accounts that the format cannot carry, or that cannot be read now, by name.
+    pub left_out: Vec<SkippedRow>,
+    /// Accounts whose note stays behind.
+    pub without_note: u32,
+    /// Accounts whose groups stay behind.
+    pub without_groups: u32,
+    /// Accounts whose pin stays behind.
+    pub without_pin: u32,
+    /// Accounts in the trash; they stay there.
+    pub in_trash: u32,
+    /// The one sentence to say before.
+    pub warning: String,
+    /// What is asked again before secrets leave; [`LockKind::Device`]: a confirmation, for there is no passphrase.
+    pub asks: LockKind,
+    /// Whether the file is sealed under a password of its own, which has to be chosen.
+    pub needs_password: bool,
+    /// A name for the file.
+    pub file_name: String,
+}
+
+/// What an export holds, said after it was read again and its codes were compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "camelCase")]
+pub struct Exported {
+    /// Accounts in it, each compared.
+    pub accounts: u32,
+    /// Accounts that are not in it, by name.
+    pub left_out: Vec<SkippedRow>,
 }
 
 /// Changes to an account: `None` leaves a field as it is, an empty text clears it.

@@ -206,7 +206,7 @@ fn within(what: &'static str, text: String, max: usize) -> Result<String, Change
     Ok(text)
 }
 
-fn is_bidi_mark(character: char) -> bool {
+pub(crate) fn is_bidi_mark(character: char) -> bool {
     matches!(
         character,
         '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'

@@ -4,10 +4,14 @@
 //! asked adds it to the vault in one change, or not at all. One bad entry never stops the others, and none is dropped
 //! silently: every entry of the file is an [`Imported`] or a [`Skipped`] with its reason.
 
+mod fit;
+
 use std::ops::ControlFlow;
 
 use couchkey_otp::{OtpauthError, Parsed};
 use thiserror::Error;
+
+pub use self::fit::{Cut, Kept};
 
 /// Caps on what a file may ask for, checked before the price is paid.
 pub mod caps {

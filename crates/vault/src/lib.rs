@@ -49,6 +49,7 @@
 
 mod account;
 mod bundle;
+pub mod export;
 pub mod format;
 mod gather;
 mod id;
@@ -56,6 +57,7 @@ pub mod import;
 mod item;
 mod open;
 mod recovery_key;
+mod same;
 mod save;
 mod seal;
 mod settings;
@@ -70,6 +72,7 @@ pub use account::{Account, ChangeError, Damaged, Edit, Place, limits};
 pub use id::{AccountId, Half, NotAnId, VaultId};
 pub use open::{FetchFailed, Note, OpenError, Opened, open};
 pub use recovery_key::{RecoveryKey, RecoveryKeyError};
+pub use same::{Makes, SameCodes};
 pub use save::{BundleWrite, Save, SaveError};
 pub use seal::VaultKey;
 pub use settings::{Appearance, Settings};

@@ -41,6 +41,8 @@ pub struct BundleWrite {
     pub half: Half,
     /// The new content of the keyring entry.
     pub entry: String,
+    /// No generation before this one had a bundle of this number: giving the save up may delete the entry again.
+    pub first: bool,
 }
 
 impl BundleWrite {
@@ -109,6 +111,7 @@ impl Vault {
                 number,
                 half,
                 entry: bundle::write(inside, number, generation, &self.keys),
+                first: state.current.is_none(),
             });
             *state = BundleState {
                 current: Some(half),

@@ -7,7 +7,9 @@ use crate::account::{
     Account, ChangeError, Damaged, Edit, Place, clean_groups, clean_name, clean_note, cut, limits,
 };
 use crate::id::{AccountId, Half, VaultId};
+use crate::import::Imported;
 use crate::item::SealedItem;
+use crate::same::{Makes, SameCodes};
 use crate::seal::{Keys, VaultKey};
 use crate::settings::Settings;
 use crate::slot::{NewSlot, Slot, SlotError, SlotInfo, SlotKind};
@@ -175,20 +177,56 @@ impl Vault {
     /// The account that makes the same codes: the same secret, and the same kind, algorithm, digits and period. The
     /// trash is not looked at. Secrets are compared in constant time.
     pub fn find_same(&self, enrolment: &Enrolment) -> Option<AccountId> {
-        let same_kind = |kind: &Kind| match (kind, &enrolment.kind) {
-            // Where a counter stands does not make another account.
-            (Kind::Hotp { .. }, Kind::Hotp { .. }) => true,
-            (one, other) => one == other,
-        };
-        let mut accounts = self.accounts();
-        accounts
-            .find(|(_, account)| {
-                same_kind(&account.kind)
-                    && account.algorithm == enrolment.algorithm
-                    && account.digits == enrolment.digits
-                    && account.secret.same_as(&enrolment.secret)
-            })
+        let wanted = Makes::from(enrolment);
+        self.accounts()
+            .find(|(_, account)| wanted.same((*account).into()))
             .map(|(place, _)| place.id)
+    }
+
+    /// The same for many enrolments at once: the list is looked through once, not once for each of them.
+    pub fn same_codes(&self) -> SameCodes<'_> {
+        let mut known = SameCodes::default();
+        for (place, account) in self.accounts() {
+            known.note(place.id, account.into());
+        }
+        known
+    }
+
+    /// How many more accounts the vault takes.
+    pub fn room(&self) -> usize {
+        limits::ACCOUNTS.saturating_sub(self.entries.len())
+    }
+
+    /// Adds accounts of another app at the end of the list, in their order: all of them, or none. What is longer than
+    /// [`limits`] is cut, as [`Imported::cuts`] and [`Imported::kept`] say before.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::TooManyAccounts`] when they do not all fit.
+    pub fn add_imported(
+        &mut self,
+        accounts: Vec<Imported>,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<AccountId>, ChangeError> {
+        if accounts.len() > self.room() {
+            let max = limits::ACCOUNTS;
+            return Err(ChangeError::TooManyAccounts { max });
+        }
+        let mut ids = Vec::with_capacity(accounts.len());
+        for imported in accounts {
+            let kept = imported.kept();
+            let id = self.add(imported.parsed.enrolment, now, rng)?;
+            let entry = self.entries.last_mut().expect("it was just added");
+            entry.place.pinned = imported.pinned;
+            entry.place.groups = kept.groups;
+            entry.place.trashed = imported.trashed.then_some(now);
+            if let State::Open { account, .. } = &mut entry.state {
+                account.note = kept.note;
+            }
+            ids.push(id);
+        }
+        Ok(ids)
     }
 
     /// Adds an account at the end of the list. Names longer than [`limits`] are cut: that only changes the looks.

@@ -23,7 +23,7 @@ class Enrol {
     this.error = null;
     this.preview = found;
     this.chosen = found.rows.map(
-      (row) => before.get(row.token) ?? { token: row.token, include: row.duplicateOf === null || found.rows.length === 1, issuer: row.issuer ?? "", account: row.account },
+      (row) => before.get(row.token) ?? { token: row.token, include: (row.duplicateOf === null && row.repeatOf === null) || found.rows.length === 1, issuer: row.issuer ?? "", account: row.account },
     );
   }
 

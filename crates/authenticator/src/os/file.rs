@@ -283,7 +283,7 @@ fn sweep(dir: &Path) {
 
 /// A rename is durable once its folder is. Windows writes that through by itself and has no handle to ask with.
 #[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     match File::open(dir)?.sync_all() {
         // Some network and FUSE file systems do not know fsync of a folder; there is nothing better to do there.
         Err(error)
@@ -299,7 +299,7 @@ fn sync_dir(dir: &Path) -> io::Result<()> {
 }
 
 #[cfg(not(unix))]
-fn sync_dir(_dir: &Path) -> io::Result<()> {
+pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
     Ok(())
 }
 

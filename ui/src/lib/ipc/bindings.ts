@@ -41,6 +41,10 @@ export const commands = {
 	skipped: SkippedRow[],
 	/**  With a Google export: how far it is. */
 	batch: BatchView | null,
+	/**  With a file: whose export it is. */
+	format: FormatView | null,
+	/**  How many more accounts the vault takes. */
+	room: number,
 	/**  The clock of this machine is certainly wrong, so that codes would be refused. */
 	clockWrong: boolean,
 } | null>("pending_preview"),
@@ -312,6 +316,46 @@ export type ErrorCode =
 "bad_label" |
 /**  A migration batch that cannot be read. */
 "bad_migration" |
+/**  Import: encrypted, and its password is asked for. */
+"import_needs_password" |
+/**  Import: the password does not open it. */
+"import_wrong_password" |
+/**  Import: broken off or spoilt. */
+"import_damaged" |
+/**  Import: written by a newer version of the other app. */
+"import_newer_version" |
+/**  Import: no format that we know. */
+"import_unknown" |
+/**  Import: opens only in the account that made it. */
+"import_restricted" |
+/**  Import: known, and not read. */
+"import_unsupported" |
+/**  Import: more bytes or entries than we read. */
+"import_too_large" |
+/**  Import: trying a password costs more than we pay. */
+"import_too_costly" |
+/**  An entry of an export without a one-time password. */
+"no_one_time_password" |
+/**  An entry of an export that cannot be read. */
+"entry_damaged" |
+/**  An entry of an export with an encryption of its own that does not open. */
+"entry_sealed" |
+/**  The person changed their mind. */
+"cancelled" |
+/**  Export: there is no account to take along. */
+"nothing_to_export" |
+/**  Export: nothing else is asked, so a plain yes is. */
+"confirmation_needed" |
+/**  Export: there is a file of that name. */
+"export_exists" |
+/**  Export: the file could not be written. */
+"export_unwritten" |
+/**  Export: what was written reads back otherwise. */
+"export_differs" |
+/**  An account whose sealed item cannot be read now. */
+"account_damaged" |
+/**  More than one QR code holds. */
+"too_long_for_a_code" |
 /**  Our own mistake. */
 "internal";
 
@@ -323,6 +367,14 @@ export type ErrorReport = {
 	message: string,
 	/**  What to do about it. */
 	hint: string,
+};
+
+/**  Which app's export something is. */
+export type FormatView = {
+	/**  The stable word: `aegis`. */
+	word: string,
+	/**  What people call it: `Aegis`. */
+	name: string,
 };
 
 /**  Where small secrets are kept on this machine. */
@@ -397,6 +449,10 @@ export type Preview = {
 	skipped: SkippedRow[],
 	/**  With a Google export: how far it is. */
 	batch: BatchView | null,
+	/**  With a file: whose export it is. */
+	format: FormatView | null,
+	/**  How many more accounts the vault takes. */
+	room: number,
 	/**  The clock of this machine is certainly wrong, so that codes would be refused. */
 	clockWrong: boolean,
 };
@@ -421,10 +477,20 @@ export type PreviewRow = {
 	period: number | null,
 	/**  Length of the secret in bits. */
 	secretBits: number,
-	/**  Kebab-case words of [`Warning`]. */
+	/**  Kebab-case words of [`Warning`] and of [`Cut`](couchkey_vault::import::Cut). */
 	warnings: string[],
-	/**  The account that has the same secret already. */
+	/**  The account that makes the same codes already. */
 	duplicateOf: string | null,
+	/**  The row above with the same codes, names, note and groups: the source has it twice. */
+	repeatOf: number | null,
+	/**  The note that comes with it, as it would be kept. */
+	note: string,
+	/**  The groups that come with it, as they would be kept. */
+	groups: string[],
+	/**  A favourite of the other app; it would be shown first. */
+	pinned: boolean,
+	/**  It rests in the other app's trash, and would in ours. */
+	trashed: boolean,
 };
 
 /**  The recovery key, on the one occasion when it is shown. See docs/decisions/0071. */

@@ -131,11 +131,12 @@ export function makeFake(host: Window): Ipc {
   function row(with_: Partial<PreviewRow> = {}): PreviewRow {
     return {
       token: ++token, kind: "totp", issuer: "StreamTV", account: "user288@example.com", labelIssuer: null, algorithm: "SHA1",
-      digits: 6, period: 30, secretBits: 160, warnings: [], duplicateOf: null, ...with_,
+      digits: 6, period: 30, secretBits: 160, warnings: [], duplicateOf: null, repeatOf: null, note: "", groups: [],
+      pinned: false, trashed: false, ...with_,
     };
   }
   function preview(rows: PreviewRow[], with_: Partial<Preview> = {}): Preview {
-    return { rows, skipped: [], batch: null, clockWrong: false, ...with_ };
+    return { rows, skipped: [], batch: null, format: null, room: 10_000 - accounts.length, clockWrong: false, ...with_ };
   }
 
   /** What a picture or a text "holds" is its own words: `two`, `short`, `mismatch`, `duplicate`, `clock`, `batch 2/3`, `none`, an error code. */
