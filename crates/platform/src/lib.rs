@@ -21,13 +21,18 @@
 mod challenge;
 mod device;
 mod enrol;
+mod mail;
+mod outbox;
 mod person;
 mod platform;
 mod ports;
 mod recipient;
 mod seal;
+mod sms;
 pub mod store;
+mod terminal;
 mod verify;
+mod wording;
 
 pub use challenge::{
     ChallengeAnswer, ChallengeError, ChallengeId, ChallengeRequest, Purpose, RedeemError,
@@ -35,6 +40,8 @@ pub use challenge::{
 };
 pub use device::{DecideError, DeviceAnswer, DeviceError, DeviceRequest, DeviceShown, PollError};
 pub use enrol::{ConfirmError, ConfirmRequest, EnrolError, EnrolRequest, Enrolled, EnrolmentId};
+pub use mail::{SmtpMailer, SmtpSecurity, SmtpSettings, SmtpSettingsError};
+pub use outbox::{Outbox, OutboxSettings, Turn};
 pub use person::{PersonId, PersonIdError};
 pub use platform::{Limits, Platform, Settings, SmsCountry, SmsPolicy};
 pub use ports::{
@@ -42,5 +49,11 @@ pub use ports::{
 };
 pub use recipient::{Channel, EmailAddress, PhoneNumber, Recipient, RecipientError};
 pub use seal::{KeyRing, KeyRingError};
+pub use sms::{
+    HttpBody, HttpGateway, HttpGatewayError, HttpGatewaySettings, HttpSuccess, SmppGateway,
+    SmppGatewayError, SmppGatewaySettings,
+};
 pub use store::{Outcome, Store, StoreError};
+pub use terminal::Terminal;
 pub use verify::{Scope, Verified, VerifyError, VerifyRequest};
+pub use wording::{SMS_SEGMENT, WordingError};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use couchkey_otp::{Algorithm, Digits, Period};
 
 use crate::store::{Outcome, Store};
-use crate::{Clock, KeyRing, Message, MessageId, StoreError};
+use crate::{Clock, KeyRing, Message, StoreError};
 
 /// What a service chooses. [`Settings::new`] has the figures of the standards.
 #[derive(Clone, Debug)]
@@ -98,6 +98,8 @@ pub struct Platform {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyRing>,
     pub(crate) settings: Arc<Settings>,
+    /// Wakes the [`Outbox`](crate::Outbox) of this process; whoever puts a message into the store calls it after that.
+    pub(crate) wake: Arc<tokio::sync::Notify>,
 }
 
 impl Platform {
@@ -116,7 +118,13 @@ impl Platform {
             clock,
             keys: Arc::new(keys),
             settings: Arc::new(settings),
+            wake: Arc::default(),
         })
+    }
+
+    /// Ends when this process has put a message into the store since the last time.
+    pub(crate) async fn new_message(&self) {
+        self.wake.notified().await;
     }
 
     /// The store, for what a server keeps in it beside the use cases: see [`Store::put_new`].
@@ -143,8 +151,8 @@ impl Platform {
     ///
     /// # Errors
     /// [`StoreError`]; the message stays claimed until its lease ends.
-    pub async fn settle(&self, id: &MessageId, outcome: Outcome) -> Result<(), StoreError> {
-        let _ = (id, outcome);
+    pub async fn settle(&self, message: &Message, outcome: Outcome) -> Result<(), StoreError> {
+        let _ = (message, outcome);
         todo!()
     }
 
