@@ -23,7 +23,7 @@ pub use self::{
     codes::{Appearance, CodeToCopy, SettingsView},
     enrol::{ManualForm, Scanned, inspect, scan},
     error::{Error, ErrorCode, ErrorReport},
-    transfer::{Permission, SecretQr, Watch},
+    transfer::{MAX_IMPORT, Permission, SecretQr, Watch},
     unlock::Check,
 };
 pub use os::KeyringChoice;

@@ -10,6 +10,9 @@ use crate::{
     view::{Progress, Stage},
 };
 
+/// The most bytes of a file that are read: 64 MiB.
+pub const MAX_IMPORT: usize = couchkey_vault::import::caps::FILE_BYTES;
+
 /// Told how far an import or an export is. Called on the thread that does the work, often; it must be quick.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress);
 

@@ -304,6 +304,15 @@ impl Named for TrashRow {
     }
 }
 
+/// The id of the account that `query` means.
+///
+/// # Errors
+/// None fits, or several do.
+pub fn id_of(authenticator: &Authenticator, query: &str) -> Result<String, Stop> {
+    let found = one(authenticator.accounts(None)?, query)?;
+    Ok(found.id.unwrap_or_default())
+}
+
 /// The one that `query` means: by the start of its id, by a whole name, else by every word of the query being in the
 /// names. Capitals do not matter. A whole name wins, so that "TV" can be told from "TV Plus".
 fn one<T: Named>(all: Vec<T>, query: &str) -> Result<T, Stop> {

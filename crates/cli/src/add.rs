@@ -49,7 +49,7 @@ pub fn add(
     if let Some(batch) = &preview.batch
         && !args.partial
     {
-        complete(batch)?;
+        complete(batch, "add")?;
     }
 
     let (there, new): (Vec<&PreviewRow>, Vec<&PreviewRow>) = preview
@@ -198,7 +198,7 @@ fn in_file(path: &Path, error: Error) -> Stop {
 }
 
 /// All parts of an export in several QR codes are there, or it is refused with what is missing.
-fn complete(batch: &BatchView) -> Result<(), Stop> {
+pub fn complete(batch: &BatchView, command: &str) -> Result<(), Stop> {
     let missing: Vec<String> = (1..=batch.of)
         .filter(|part| !batch.have.contains(part))
         .map(|part| part.to_string())
@@ -215,7 +215,7 @@ fn complete(batch: &BatchView) -> Result<(), Stop> {
             batch.of,
             missing.join(", ")
         ),
-        "Give the pictures of all of them at once: couchkey add 1.png 2.png … To save only what is here: --partial",
+        format!("Give the pictures of all of them at once: couchkey {command} 1.png 2.png … To save only what is here: --partial"),
     )
     .into())
 }

@@ -87,6 +87,10 @@ pub enum Command {
     Trash,
     /// Take an account out of the trash
     Restore(Query),
+    /// Bring in the accounts of another app: its export, or pictures of its QR codes
+    Import(Import),
+    /// Write the accounts for another app
+    Export(Export),
     /// Say whether the vault asks for a passphrase; turn that on or off
     Lock(Lock),
     /// Set or change the passphrase
@@ -208,6 +212,65 @@ pub struct Edit {
     /// Take it out of every group
     #[arg(long)]
     pub no_groups: bool,
+}
+
+#[derive(Args)]
+pub struct Import {
+    /// The other app's export or backup; or pictures of its QR codes, all of one export. `-`: standard input
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// Only say what would be added
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Read the file's password from standard input, as its first line
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Add without asking
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Add again what is in the vault already
+    #[arg(long)]
+    pub allow_duplicate: bool,
+    /// Add what is there of an export whose other QR codes are missing
+    #[arg(long)]
+    pub partial: bool,
+}
+
+#[derive(Args)]
+pub struct Export {
+    /// For whom
+    #[arg(long, value_enum)]
+    pub format: ExportAs,
+    /// Where to write; `-`, or nothing: standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Only this account: part of the service's or the account's name, or the start of the id
+    #[arg(long, value_name = "QUERY")]
+    pub account: Option<String>,
+    /// Draw QR codes in the terminal
+    #[arg(long, conflicts_with = "out")]
+    pub qr: bool,
+    /// Read the password for `aegis-encrypted` from standard input, as its first line
+    #[arg(long)]
+    pub password_stdin: bool,
+    /// Export without asking, where the vault opens without a passphrase
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Replace a file of that name
+    #[arg(long)]
+    pub replace: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ExportAs {
+    /// Set-up links, one a line; nearly every app reads them
+    Uris,
+    /// Aegis' file, readable by anybody
+    Aegis,
+    /// Aegis' file under a password
+    AegisEncrypted,
+    /// QR codes for Google Authenticator, up to ten accounts each
+    Google,
 }
 
 #[derive(Args)]

@@ -97,6 +97,27 @@ impl Ask {
         }
     }
 
+    /// A password for a file, typed twice; `None` where nobody is there to type it.
+    pub fn file_password(&mut self) -> Result<Option<Zeroizing<String>>, Stop> {
+        if !self.somebody_is_there() {
+            return Ok(None);
+        }
+        loop {
+            let first = typed(
+                "Password for the file (eight characters or more): ",
+                Echo::Hidden,
+            )?;
+            if first.chars().count() < 8 {
+                say("That is too short.");
+                continue;
+            }
+            if *first == *typed("The same once more: ", Echo::Hidden)? {
+                return Ok(Some(first));
+            }
+            say("These two are different.");
+        }
+    }
+
     /// Whether passphrases come from a descriptor.
     pub fn has_descriptor(&self) -> bool {
         self.descriptor.is_some()

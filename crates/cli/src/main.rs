@@ -10,6 +10,7 @@ mod refusal;
 mod scan;
 mod show;
 mod source;
+mod transfer;
 mod vault;
 mod watch;
 
@@ -89,6 +90,7 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
     let stdin_is_data = match &cli.command {
         Command::Add(add) => source::takes_stdin(&add.images),
         Command::Scan(scan) => source::takes_stdin(&scan.images),
+        Command::Import(import) => source::takes_stdin(&import.files),
         Command::Inspect(_) => true,
         _ => false,
     };
@@ -117,6 +119,8 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
         Command::Remove(args) => accounts::remove(authenticator, ask, out, args),
         Command::Trash => accounts::trash(authenticator, ask, out),
         Command::Restore(args) => accounts::restore(authenticator, ask, out, at, args),
+        Command::Import(args) => transfer::import(authenticator, ask, out, at, args),
+        Command::Export(args) => transfer::export(authenticator, ask, out, args),
         Command::Lock(args) => vault::lock(authenticator, ask, out, args),
         Command::Passphrase(args) => vault::passphrase(authenticator, ask, out, args),
         Command::RecoveryKey(args) => vault::recovery_key(authenticator, ask, out, args),

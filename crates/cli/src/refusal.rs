@@ -109,6 +109,11 @@ fn in_commands(code: ErrorCode) -> Option<&'static str> {
         C::AmbiguousQuery => "Type more of the name, or the id that couchkey list shows.",
         C::NotHotp => "Leave --next away; the code changes by itself.",
         C::MigrationUri => "Add it whole, it may hold several accounts: couchkey add -",
+        C::ImportNeedsPassword => {
+            "Type the file's password when asked. In a script, hand it over on standard input: couchkey import FILE --password-stdin"
+        }
+        C::ConfirmationNeeded => "Say yes when asked. In a script: couchkey export --yes …",
+        C::ExportExists => "Choose another name, or replace that file: --replace",
         C::ScreenUnavailable | C::ScreenDenied => {
             "Take a screenshot yourself, and give the picture to: couchkey add PICTURE"
         }

@@ -214,6 +214,11 @@ fn sentence(word: &str) -> &str {
         }
         "duplicate-parameter" => "The QR code says one thing twice. Both agree.",
         "extra-colon" => "The account name holds a colon. Other apps may split the name elsewhere.",
+        "groups-cut" => {
+            "It is in more or longer groups than Couchkey keeps. The first ones are kept."
+        }
+        "name-cut" => "The name is longer than Couchkey keeps. Its end is cut off.",
+        "note-cut" => "The note is longer than Couchkey keeps. Its end is cut off.",
         "issuer-mismatch" => {
             "Two different services are named in it. Look twice at whom it is from."
         }

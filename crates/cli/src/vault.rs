@@ -8,6 +8,7 @@ use couchkey_authenticator::{
 };
 use serde::Serialize;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use crate::{
     args::{Global, Init, Keyring, Lock, Passphrase, RecoveryKey, Turn},
@@ -54,17 +55,36 @@ pub fn must_exist(authenticator: &Authenticator) -> Result<Status, Stop> {
 /// # Errors
 /// Whatever keeps it shut.
 pub fn open(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<Status, Stop> {
+    Ok(open_asking(authenticator, ask, out)?.0)
+}
+
+/// The same, with the passphrase that was asked for, if one was: what asks for it again need not ask twice in one
+/// command.
+///
+/// # Errors
+/// Whatever keeps it shut.
+pub fn open_asking(
+    authenticator: &Authenticator,
+    ask: &mut Ask,
+    out: &mut Out,
+) -> Result<(Status, Option<Zeroizing<String>>), Stop> {
     must_exist(authenticator)?;
+    let mut passphrase = None;
+    let mut unlock = |ask: &mut Ask, out: &mut Out| -> Result<Status, Stop> {
+        let (status, typed) = unlock(authenticator, ask, out)?;
+        passphrase = Some(typed);
+        Ok(status)
+    };
     let status = match authenticator.open() {
         Ok(status) => status,
-        Err(error) if is_locked(error.code()) => unlock(authenticator, ask, out)?,
+        Err(error) if is_locked(error.code()) => unlock(ask, out)?,
         Err(error) => return Err(error.into()),
     };
     let status = match (status.state, status.trouble.clone()) {
         (VaultState::None, _) => return Err(ErrorCode::NoVault.into()),
         (VaultState::Trouble, Some(trouble)) => return Err(Refusal::from(trouble).into()),
         (VaultState::Trouble, None) => return Err(ErrorCode::Internal.into()),
-        (VaultState::Locked, _) => unlock(authenticator, ask, out)?,
+        (VaultState::Locked, _) => unlock(ask, out)?,
         (VaultState::Open, _) => status,
     };
     for notice in &status.notices {
@@ -73,14 +93,18 @@ pub fn open(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Resu
             out.tell(format!("note: {}", show::notice(*notice)));
         }
     }
-    Ok(status)
+    Ok((status, passphrase))
 }
 
 fn is_locked(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::VaultLocked | ErrorCode::PassphraseNeeded)
 }
 
-fn unlock(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<Status, Stop> {
+fn unlock(
+    authenticator: &Authenticator,
+    ask: &mut Ask,
+    out: &mut Out,
+) -> Result<(Status, Zeroizing<String>), Stop> {
     let tries = if ask.somebody_is_there() && !ask.has_descriptor() {
         TRIES
     } else {
@@ -96,7 +120,7 @@ fn unlock(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result
             Err(error) if error.code() == ErrorCode::WrongPassphrase && left > 0 => {
                 out.say(show::safe(&error.report().message));
             }
-            outcome => return Ok(outcome?),
+            outcome => return Ok((outcome?, passphrase)),
         }
     }
 }
