@@ -4,13 +4,22 @@
 //! asked adds it to the vault in one change, or not at all. One bad entry never stops the others, and none is dropped
 //! silently: every entry of the file is an [`Imported`] or a [`Skipped`] with its reason.
 
+mod file;
 mod fit;
+mod gather;
+mod keys;
+mod loose;
+
+mod aegis;
+mod two_fas;
+mod uri_list;
 
 use std::ops::ControlFlow;
 
 use couchkey_otp::{OtpauthError, Parsed};
 use thiserror::Error;
 
+use self::file::File;
 pub use self::fit::{Cut, Kept};
 
 /// Caps on what a file may ask for, checked before the price is paid.
@@ -27,28 +36,55 @@ pub mod caps {
     pub const PBKDF2_ROUNDS: u64 = 10_000_000;
 }
 
-/// The apps whose exports are read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[non_exhaustive]
-pub enum Format {
-    /// A list of otpauth URIs, one a line.
-    UriList,
+macro_rules! formats {
+    ($($name:ident $people:literal $word:literal)*) => {
+        /// The apps whose exports are known.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "the name is the app's")]
+        pub enum Format { $($name,)* }
+
+        impl Format {
+            /// What people call it: `"Aegis"`.
+            pub const fn name(self) -> &'static str { match self { $(Self::$name => $people,)* } }
+
+            /// The stable word for `--json`, in snake case: `aegis`.
+            pub const fn word(self) -> &'static str { match self { $(Self::$name => $word,)* } }
+        }
+    };
 }
 
-impl Format {
-    /// What people call it: `"Aegis"`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Format::UriList => "a list of setup links",
-        }
-    }
-
-    /// The stable word for `--json`, in snake case: `aegis`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Format::UriList => "uri_list",
-        }
-    }
+formats! {
+    Aegis "Aegis" "aegis"
+    TwoFas "2FAS" "2fas"
+    Ente "Ente Auth" "ente"
+    ProtonAuthenticator "Proton Authenticator" "proton_authenticator"
+    ProtonPass "Proton Pass" "proton_pass"
+    Stratum "Stratum" "stratum"
+    AndOtp "andOTP" "andotp"
+    Bitwarden "Bitwarden" "bitwarden"
+    GoogleMigration "Google Authenticator" "google_migration"
+    GoogleDatabase "Google Authenticator's database" "google_database"
+    FreeOtp "FreeOTP" "freeotp"
+    FreeOtpPlus "FreeOTP+" "freeotp_plus"
+    KeePass "KeePass" "keepass"
+    Raivo "Raivo" "raivo"
+    LastPass "LastPass Authenticator" "lastpass"
+    Steam "Steam" "steam"
+    WinAuth "WinAuth" "winauth"
+    TotpAuthenticator "TOTP Authenticator" "totp_authenticator"
+    AuthenticatorPlus "Authenticator Plus" "authenticator_plus"
+    Authy "Authy" "authy"
+    Duo "Duo Mobile" "duo"
+    Microsoft "Microsoft Authenticator" "microsoft"
+    BattleNet "Battle.net Authenticator" "battle_net"
+    Cotp "cotp" "cotp"
+    OtpClient "OTPClient" "otpclient"
+    Authme "Authme" "authme"
+    TwoFAuth "2FAuth" "2fauth"
+    AuthenticatorExtension "the Authenticator extension" "authenticator_extension"
+    UriList "a list of setup links" "uri_list"
+    Html "a page with setup links" "html"
 }
 
 /// What a file holds.
@@ -116,6 +152,9 @@ pub enum SkipReason {
     /// It is not in the shape that this format gives to an entry.
     #[error("it is damaged")]
     Damaged,
+    /// A part of a Google export that came in several QR codes, and is not among them.
+    #[error("this part of the export is missing")]
+    MissingPart,
     /// Its own encryption does not open, although that of the file did.
     #[error("it is sealed in a way of its own that does not open")]
     Sealed,
@@ -221,16 +260,15 @@ pub fn read(bytes: &[u8], password: Option<&str>, watch: Watch<'_>) -> Result<Im
     if bytes.len() > caps::FILE_BYTES {
         return Err(ImportError::TooLarge { bytes: bytes.len() });
     }
-    for reader in READERS {
-        if let Some(answer) = reader(bytes, password, watch) {
-            return answer;
-        }
-    }
-    Err(ImportError::UnknownFormat)
+    let file = File::new(bytes);
+    READERS
+        .iter()
+        .find_map(|reader| reader(&file, password, watch))
+        .unwrap_or(Err(ImportError::UnknownFormat))
 }
 
-/// What each vendor's file has: reads a file that is its own, and answers `None` for any other at once.
-type Reader = fn(&[u8], Option<&str>, Watch<'_>) -> Option<Result<Import, ImportError>>;
+/// What each vendor's file below has: reads a file that is its own, and answers `None` for any other at once.
+type Reader = fn(&File<'_>, Option<&str>, Watch<'_>) -> Option<Result<Import, ImportError>>;
 
-/// In the order in which they are asked: those with the surest signs first.
-const READERS: &[Reader] = &[];
+/// In the order in which they are asked: those with the surest signs first, those that take nearly anything last.
+const READERS: &[Reader] = &[aegis::read, two_fas::read, uri_list::read];

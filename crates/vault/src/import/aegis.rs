@@ -1,0 +1,215 @@
+//! Aegis: vaults and exports of version 1, plain or encrypted, with databases of version 1 to 3.
+
+use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::file::File;
+use super::gather::{Gather, label};
+use super::keys;
+use super::loose::Loose;
+use super::{Format, Import, ImportError, Imported, SkipReason, Watch};
+
+const FORMAT: Format = Format::Aegis;
+const DAMAGED: ImportError = ImportError::Damaged { format: FORMAT };
+const NEWER: ImportError = ImportError::NewerVersion { format: FORMAT };
+
+/// Passwords longer than this, in bytes, were once turned into bytes wrongly.
+const LONG_PASSWORD: usize = 64;
+
+pub(super) fn read(
+    file: &File<'_>,
+    password: Option<&str>,
+    watch: Watch<'_>,
+) -> Option<Result<Import, ImportError>> {
+    let ours = file.json.has(&["version", "header"]);
+    ours.then(|| open(file.text.unwrap_or_default(), password, watch))
+}
+
+fn open(text: &str, password: Option<&str>, watch: Watch<'_>) -> Result<Import, ImportError> {
+    let vault: VaultFile<'_> = serde_json::from_str(text).map_err(|_| DAMAGED)?;
+    if vault.version != 1 {
+        return Err(NEWER);
+    }
+    let Some(slots) = vault.header.slots else {
+        return entries(vault.db.get(), watch);
+    };
+    let sealed: &str = serde_json::from_str(vault.db.get()).map_err(|_| DAMAGED)?;
+    let sealed = BASE64.decode(sealed.as_bytes()).map_err(|_| DAMAGED)?;
+    let params = vault.header.params.ok_or(DAMAGED)?;
+    let slots: Vec<Slot> = slots.into_iter().filter(|slot| slot.kind == 1).collect();
+    if slots.is_empty() {
+        // Only a fingerprint on that phone opens it.
+        return Err(ImportError::UnsupportedVariant { format: FORMAT });
+    }
+    let password = password.ok_or(ImportError::NeedsPassword { format: FORMAT })?;
+    let key = master_key(&slots, password, watch)?;
+    let db = params.open(&key, &sealed).ok_or(DAMAGED)?;
+    entries(std::str::from_utf8(&db).map_err(|_| DAMAGED)?, watch)
+}
+
+/// Tries every slot, and for a long password the way in which old versions read it too.
+fn master_key(slots: &[Slot], password: &str, watch: Watch<'_>) -> Result<keys::Key, ImportError> {
+    for slot in slots {
+        let wrapped = unhex(&slot.key).ok_or(DAMAGED)?;
+        let salt = slot.salt.as_deref().and_then(unhex).ok_or(DAMAGED)?;
+        let (Some(n), Some(r), Some(p)) = (slot.n, slot.r, slot.p) else {
+            return Err(DAMAGED);
+        };
+        let mut spellings = vec![Zeroizing::new(password.as_bytes().to_vec())];
+        if !slot.repaired && password.len() > LONG_PASSWORD {
+            spellings.push(old_bytes(password));
+        }
+        for spelling in spellings {
+            let key = keys::scrypt(FORMAT, (n, r, p), &spelling, &salt, watch)?;
+            if let Some(master) = slot.key_params.open(&key, &wrapped) {
+                return Ok(Zeroizing::new(
+                    master.as_slice().try_into().map_err(|_| DAMAGED)?,
+                ));
+            }
+        }
+    }
+    Err(ImportError::WrongPassword { format: FORMAT })
+}
+
+/// Old versions handed over the whole buffer of their encoder, zeros behind the text included: it has room for one and
+/// a tenth bytes a character.
+fn old_bytes(password: &str) -> Zeroizing<Vec<u8>> {
+    let mut bytes = Zeroizing::new(password.as_bytes().to_vec());
+    let characters = password.encode_utf16().count();
+    let buffer = characters + characters / 10;
+    if bytes.len() < buffer {
+        bytes.resize(buffer, 0);
+    }
+    bytes
+}
+
+fn entries(db: &str, watch: Watch<'_>) -> Result<Import, ImportError> {
+    let db: Database<'_> = serde_json::from_str(db).map_err(|_| DAMAGED)?;
+    if !(1..=3).contains(&db.version) {
+        return Err(NEWER);
+    }
+    let mut gather = Gather::new(FORMAT, db.entries.len(), watch)?;
+    for raw in db.entries {
+        let entry: Result<Entry, _> = serde_json::from_str(raw.get());
+        match entry {
+            Ok(entry) => gather.take(entry.read(&db.groups), || {
+                label(entry.issuer.as_deref(), entry.name.as_deref())
+            })?,
+            Err(_) => gather.take(Err(SkipReason::Damaged), String::new)?,
+        }
+    }
+    Ok(gather.done())
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok()
+}
+
+#[derive(Deserialize)]
+struct VaultFile<'a> {
+    version: u64,
+    header: Header,
+    #[serde(borrow)]
+    db: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    slots: Option<Vec<Slot>>,
+    params: Option<Params>,
+}
+
+#[derive(Deserialize)]
+struct Slot {
+    #[serde(rename = "type")]
+    kind: u64,
+    key: String,
+    key_params: Params,
+    n: Option<u64>,
+    r: Option<u64>,
+    p: Option<u64>,
+    salt: Option<String>,
+    #[serde(default)]
+    repaired: bool,
+}
+
+#[derive(Deserialize)]
+struct Params {
+    nonce: String,
+    tag: String,
+}
+
+impl Params {
+    fn open(&self, key: &keys::Key, sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+        let sealed = [sealed, &unhex(&self.tag)?].concat();
+        keys::open_gcm(key, &unhex(&self.nonce)?, &sealed, &[])
+    }
+}
+
+#[derive(Deserialize)]
+struct Database<'a> {
+    version: u64,
+    #[serde(borrow)]
+    entries: Vec<&'a RawValue>,
+    #[serde(default)]
+    groups: Vec<Group>,
+}
+
+#[derive(Deserialize)]
+struct Group {
+    uuid: String,
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "type")]
+    kind: String,
+    name: Option<String>,
+    issuer: Option<String>,
+    note: Option<String>,
+    favorite: Option<bool>,
+    /// Of databases of version 2 and older, by its name.
+    group: Option<String>,
+    /// Of databases of version 3, by their ids.
+    #[serde(default)]
+    groups: Vec<String>,
+    info: Info,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    secret: Option<Zeroizing<String>>,
+    algo: Option<String>,
+    digits: Option<i64>,
+    period: Option<i64>,
+    counter: Option<i64>,
+}
+
+impl Entry {
+    fn read(&self, groups: &[Group]) -> Result<Imported, SkipReason> {
+        let loose = Loose {
+            kind: Some(&self.kind),
+            base32: self.info.secret.as_ref().map(|secret| secret.as_str()),
+            issuer: self.issuer.as_deref(),
+            account: self.name.as_deref(),
+            algorithm: self.info.algo.as_deref(),
+            digits: self.info.digits,
+            period: self.info.period,
+            counter: self.info.counter,
+            ..Loose::default()
+        };
+        let named = self.groups.iter().filter_map(|id| {
+            let group = groups.iter().find(|group| group.uuid == *id)?;
+            Some(group.name.clone())
+        });
+        Ok(Imported {
+            note: self.note.clone().unwrap_or_default(),
+            groups: self.group.iter().cloned().chain(named).collect(),
+            pinned: self.favorite.unwrap_or(false),
+            ..Imported::plain(loose.read()?)
+        })
+    }
+}

@@ -1,0 +1,196 @@
+//! What other apps export, row by row of the tables in `tests/vectors/import`: see the README there.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use couchkey_otp::{Algorithm, Kind, otpauth};
+use couchkey_vault::import::{self, Import, ImportError, Imported, SkipReason};
+
+/// The accounts 1 to 8 of the README, as setup links.
+const ACCOUNTS: [&str; 8] = [
+    "otpauth://totp/StreamTV:fam-0042@example.tv?secret=5S24Y4H6ETBWETMVZ4BT6NCI63XZVNXB",
+    "otpauth://totp/Bücherei:Jürgen?secret=UK6FEF5BIBULFFN2GNSYAURFMXVZO4RUHZN4JKEFG5ZQCMNWLLJA&algorithm=SHA256&digits=7\
+     &period=20",
+    "otpauth://totp/Kino 🎬:anna?secret=FUWB7UKCK52Y7MMERTYPSXLX3LIU5ZOOXCUWT7KHDF2SO2GYVBRTOTYKZLQCIJCQ2KJ6QJNYJ76XXKUJ54\
+     VMQDTH6LS3O7UZBZG5VEY&algorithm=SHA512&digits=8&period=50",
+    "otpauth://totp/router?secret=2EKSYXEW6K7SM6OI",
+    "otpauth://hotp/Bank:card 1?secret=CZGRQQS6F4B5N5IMWV3MGNX6VMWXJX5M&counter=1",
+    "otpauth://hotp/Air Example:ben?secret=G7JQDIU6VQAAODSPH5JMSUZKSFBNCE2C&algorithm=SHA256&digits=7&counter=50",
+    "otpauth://hotp/Werk:gate?secret=RZYQFYMZWMQDXNSHODNJENQD62QAHKWA&algorithm=SHA512&digits=8&counter=10300",
+    "otpauth://steam/Steam:gamer?secret=6KC3HFUWMUDO3NZJ4HUSO4TGEQFGVMAE",
+];
+
+#[test]
+fn every_row_of_every_table_is_read_as_it_says() {
+    let mut rows = 0;
+    let mut wrong = Vec::new();
+    for table in tables() {
+        let word = table.file_stem().and_then(|name| name.to_str());
+        let word = word.expect("a table is named by its format");
+        let text = fs::read_to_string(&table).expect("a table is text");
+        for line in text.lines().skip(1) {
+            rows += 1;
+            let found = outcome(line, word);
+            if found.as_deref() != Ok(line) {
+                let found = found.unwrap_or_else(|difference| difference);
+                wrong.push(format!("{word}\n  said  {line}\n  found {found}"));
+            }
+        }
+    }
+    assert!(rows > 0, "there are tables");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The row as it comes out; or what is wrong about an account or the format.
+fn outcome(line: &str, word: &str) -> Result<String, String> {
+    let columns: Vec<&str> = line.split('\t').collect();
+    let [file, password, said, _, carries] = columns.as_slice() else {
+        return Err("a row has five columns".to_owned());
+    };
+    let typed = Some(*password).filter(|typed| *typed != "-");
+    let row = |outcome: &str, skipped: &str| {
+        format!("{file}\t{password}\t{outcome}\t{skipped}\t{carries}")
+    };
+    match import::read(&bytes(file), typed, &mut |_| ControlFlow::Continue(())) {
+        Err(error) => {
+            let (name, format) = name(error);
+            match format {
+                Some(format) if format != word => Err(format!("the format is {format}")),
+                _ => Ok(row(&format!("ERR {name}"), "-")),
+            }
+        }
+        Ok(import) if import.format.word() != word => {
+            Err(format!("the format is {}", import.format.word()))
+        }
+        Ok(import) => {
+            let numbers = said.split_whitespace().skip(1);
+            let numbers: Vec<usize> = numbers.filter_map(|n| n.parse().ok()).collect();
+            let mut outcome = "OK".to_owned();
+            for (at, account) in import.accounts.iter().enumerate() {
+                let number = number_of(account).ok_or(format!("account {at} has other codes"))?;
+                compare(account, number, carries)?;
+                outcome.push_str(&format!(" {number}"));
+            }
+            if numbers.len() > import.accounts.len() {
+                let found = import.accounts.len();
+                return Err(format!(
+                    "{found} of {} accounts: {outcome}, {}",
+                    numbers.len(),
+                    skipped(&import)
+                ));
+            }
+            Ok(row(&outcome, &skipped(&import)))
+        }
+    }
+}
+
+/// Which of the eight makes the same codes: the secret and all that goes with it.
+fn number_of(found: &Imported) -> Option<usize> {
+    let found = &found.parsed.enrolment;
+    let same = |uri: &&str| {
+        let known = otpauth::read(uri).expect("it enrols").enrolment;
+        found.secret.same_as(&known.secret)
+            && found.kind == known.kind
+            && (found.kind == Kind::Steam || found.digits == known.digits)
+            && (found.kind == Kind::Steam || found.algorithm == known.algorithm)
+            && (found.kind != Kind::Steam || found.algorithm == Algorithm::Sha1)
+    };
+    ACCOUNTS.iter().position(|uri| same(&uri)).map(|at| at + 1)
+}
+
+fn compare(account: &Imported, number: usize, carries: &str) -> Result<(), String> {
+    let carries = |what: &str| carries.split(' ').any(|word| word == what);
+    let known = otpauth::read(ACCOUNTS[number - 1]).expect("it enrols");
+    let known = (known.enrolment.issuer, known.enrolment.account);
+    let enrolment = &account.parsed.enrolment;
+    let names = (enrolment.issuer.clone(), enrolment.account.clone());
+    if !carries("names") && names != known {
+        return Err(format!("account {number} is named {names:?}"));
+    }
+    let only = |wanted: bool, text: &str| match wanted {
+        true => text.to_owned(),
+        false => String::new(),
+    };
+    let note = only(carries("note") && number == 1, "Living room");
+    let groups = match number {
+        1 => only(carries("groups"), "TV"),
+        2 => only(carries("groups"), "Family"),
+        _ => String::new(),
+    };
+    let pinned = carries("pinned") && number == 1;
+    let found = (
+        account.note.clone(),
+        account.groups.join(", "),
+        account.pinned,
+    );
+    match found == (note, groups, pinned) {
+        true => Ok(()),
+        false => Err(format!("account {number} comes with {found:?}")),
+    }
+}
+
+fn skipped(import: &Import) -> String {
+    let reasons = import.skipped.iter().map(|skipped| match skipped.reason {
+        SkipReason::Refused(error) => error.class().to_owned(),
+        SkipReason::UnsupportedKind { kind } => kind.to_owned(),
+        reason => format!("{reason:?}"),
+    });
+    let reasons: Vec<String> = reasons.collect();
+    match reasons.is_empty() {
+        true => "-".to_owned(),
+        false => reasons.join(" "),
+    }
+}
+
+/// The variant's name, and whose format it is.
+fn name(error: ImportError) -> (&'static str, Option<&'static str>) {
+    let (name, format) = match error {
+        ImportError::NeedsPassword { format } => ("NeedsPassword", format),
+        ImportError::WrongPassword { format } => ("WrongPassword", format),
+        ImportError::Damaged { format } => ("Damaged", format),
+        ImportError::NewerVersion { format } => ("NewerVersion", format),
+        ImportError::AccountRestricted { format } => ("AccountRestricted", format),
+        ImportError::UnsupportedVariant { format } => ("UnsupportedVariant", format),
+        ImportError::TooManyEntries { format } => ("TooManyEntries", format),
+        ImportError::TooCostly { format, .. } => ("TooCostly", format),
+        ImportError::TooLarge { .. } => return ("TooLarge", None),
+        ImportError::Cancelled => return ("Cancelled", None),
+        _ => return ("UnknownFormat", None),
+    };
+    (name, Some(format.word()))
+}
+
+/// A file, or its beginning: `name[:100]` has a hundred bytes, `name%50` the first half.
+fn bytes(file: &str) -> Vec<u8> {
+    let read = |name: &str| {
+        fs::read(vectors().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+    };
+    if let Some((name, length)) = file.split_once("[:") {
+        let length = length.trim_end_matches(']').parse().expect("a length");
+        let mut bytes = read(name);
+        bytes.truncate(length);
+        return bytes;
+    }
+    if let Some((name, percent)) = file.split_once('%') {
+        let percent: usize = percent.parse().expect("a percentage");
+        let mut bytes = read(name);
+        bytes.truncate(bytes.len() * percent / 100);
+        return bytes;
+    }
+    read(file)
+}
+
+fn tables() -> Vec<PathBuf> {
+    let entries = fs::read_dir(vectors()).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let mut tables: Vec<PathBuf> = paths
+        .filter(|path| path.extension().is_some_and(|ending| ending == "tsv"))
+        .collect();
+    tables.sort();
+    tables
+}
+
+fn vectors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/import")
+}
