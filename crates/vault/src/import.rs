@@ -4,6 +4,7 @@
 //! asked adds it to the vault in one change, or not at all. One bad entry never stops the others, and none is dropped
 //! silently: every entry of the file is an [`Imported`] or a [`Skipped`] with its reason.
 
+mod archive;
 mod file;
 mod fit;
 mod gather;
@@ -11,6 +12,11 @@ mod keys;
 mod loose;
 
 mod aegis;
+mod andotp;
+mod bitwarden;
+mod ente;
+mod proton;
+mod stratum;
 mod two_fas;
 mod uri_list;
 
@@ -271,4 +277,15 @@ pub fn read(bytes: &[u8], password: Option<&str>, watch: Watch<'_>) -> Result<Im
 type Reader = fn(&File<'_>, Option<&str>, Watch<'_>) -> Option<Result<Import, ImportError>>;
 
 /// In the order in which they are asked: those with the surest signs first, those that take nearly anything last.
-const READERS: &[Reader] = &[aegis::read, two_fas::read, uri_list::read];
+const READERS: &[Reader] = &[
+    aegis::read,
+    two_fas::read,
+    stratum::read,
+    bitwarden::read,
+    proton::read,
+    proton::read_pass,
+    andotp::read,
+    ente::read,
+    uri_list::read,
+    andotp::read_sealed,
+];

@@ -96,7 +96,7 @@ fn number_of(found: &Imported) -> Option<usize> {
             && (found.kind == Kind::Steam || found.algorithm == known.algorithm)
             && (found.kind != Kind::Steam || found.algorithm == Algorithm::Sha1)
     };
-    ACCOUNTS.iter().position(|uri| same(&uri)).map(|at| at + 1)
+    ACCOUNTS.iter().position(|uri| same(uri)).map(|at| at + 1)
 }
 
 fn compare(account: &Imported, number: usize, carries: &str) -> Result<(), String> {

@@ -2,9 +2,15 @@
 # Writes the files in this folder: exports in the formats of other apps, sealed without any of our own code.
 # pip install cryptography pynacl argon2-cffi; then ./make.py. The same bytes come out each time.
 
-import base64, hashlib, json, pathlib, struct, urllib.parse
+import base64, csv, hashlib, hmac, io, json, pathlib, struct, urllib.parse, zipfile
 
+import nacl.bindings as sodium
+from argon2.low_level import Type, hash_secret_raw
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+from cryptography.hazmat.primitives.padding import PKCS7
 
 HERE = pathlib.Path(__file__).parent
 PASSWORD = b"test"
@@ -149,9 +155,261 @@ def aegis():
     write("aegis-deep.json", dump(plain({"version": 3, "entries": []}))[:-2] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}}")
 
 
+def pbkdf2(hash, salt, rounds):
+    return hashlib.pbkdf2_hmac(hash, PASSWORD, salt, rounds, 32)
+
+
+def argon2id(salt, kib, passes, lanes):
+    return hash_secret_raw(PASSWORD, salt, passes, kib, lanes, 32, Type.ID)
+
+
+def cbc(key, iv, plain):
+    pad = PKCS7(128).padder()
+    seal = Cipher(algorithms.AES(key), modes.CBC(iv)).encryptor()
+    return seal.update(pad.update(plain) + pad.finalize()) + seal.finalize()
+
+
+def two_fas():
+    def service(at, account, version):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        otp = {"label": f"{issuer}:{name}", "account": name, "issuer": issuer}
+        if version > 1:
+            otp |= {"digits": digits, "algorithm": algorithm}
+            otp["counter" if kind == "hotp" else "period"] = moving
+        if version > 2:
+            otp |= {"tokenType": kind.upper(), "source": "Link"}
+        return {"name": issuer, "secret": b32(key), "updatedAt": 1700000000000, "otp": otp,
+                "order": {"position": at}, "groupId": f"group-{at}" if at < 2 else None}
+
+    def backup(version, services):
+        groups = [{"id": f"group-{at}", "name": name, "isExpanded": True} for at, name in enumerate(GROUPS)]
+        return {"services": services, "groups": groups, "updatedAt": 1700000000000, "schemaVersion": version,
+                "appVersionCode": 5000012, "appVersionName": "5.0.0", "appOrigin": "android"}
+
+    def encrypted(version, services):
+        iv, long_salt = salt("2fas iv", 12), salt("2fas", 256)
+        seal = lambda text: ":".join([b64(gcm(pbkdf2("sha256", long_salt, 10000), iv, text.encode())),
+                                      b64(long_salt), b64(iv)])
+        return backup(version, []) | {"servicesEncrypted": seal(dump(services)), "reference": seal("a word of theirs")}
+
+    services = lambda version, of: [service(at, account, version) for at, account in enumerate(of)]
+    first = [ACCOUNTS[0], ACCOUNTS[3]]  # all that schema 1 can say
+    shuffled = services(4, ACCOUNTS)
+    write("2fas-v1.2fas", dump(backup(1, services(1, first)) | {"groups": []}))
+    write("2fas-v2.2fas", dump(backup(2, services(2, ACCOUNTS[:7]))))
+    write("2fas-v3.2fas", dump(backup(3, services(3, ACCOUNTS))))
+    write("2fas-v4.2fas", dump(backup(4, shuffled[::-1])))
+    write("2fas-v4-encrypted.2fas", dump(encrypted(4, services(4, ACCOUNTS))))
+    write("2fas-newer.2fas", dump(backup(5, services(4, ACCOUNTS))))
+    write("2fas-two-parts.2fas", dump(backup(4, []) | {"servicesEncrypted": "AAAA:AAAA"}))
+    odd = services(4, ACCOUNTS)
+    odd[1]["otp"]["period"] = 0
+    odd[2]["otp"]["tokenType"] = "PUSH"
+    odd[3]["otp"] = None
+    odd[4].pop("secret")
+    odd[5]["otp"]["counter"] = -2
+    write("2fas-odd.2fas", dump(backup(4, odd)))
+
+
+def ente():
+    def line(at, account):
+        display = {"pinned": at == 0, "trashed": False, "lastUsedAt": 0, "tapCount": 0,
+                   "tags": [GROUPS[at]] if at < 2 else [], "note": NOTE if at == 0 else ""}
+        link = uri(account).replace("algorithm=SHA", "algorithm=sha")
+        return link + "&codeDisplay=" + urllib.parse.quote(dump(display))
+
+    lines = [line(at, account) for at, account in enumerate(ACCOUNTS)]
+
+    def encrypted(passes=2, kib=64, length=None, **changed):
+        # A stream's header is random in every library: its first 24 bytes are the nonce, put in after the fact.
+        header = salt("ente header", 24)
+        key = argon2id(salt("ente", 16), kib, passes, 1) if kib < 1 << 20 and passes < 20 else bytes(32)
+        state = sodium.crypto_secretstream_xchacha20poly1305_state()
+        sodium.crypto_secretstream_xchacha20poly1305_init_pull(state, header, key)
+        sealed = sodium.crypto_secretstream_xchacha20poly1305_push(state, "\n".join(lines).encode(), None, 3)
+        return {"version": 1, "kdfParams": {"memLimit": kib * 1024, "opsLimit": passes, "salt": b64(salt("ente", 16))},
+                "encryptedData": b64(sealed[:length]), "encryptionNonce": b64(header)} | changed
+
+    write("ente.txt", "\n".join(lines))
+    write("ente-commas.txt", ",".join(lines))
+    write("ente-encrypted.json", dump(encrypted()))
+    write("ente-short.json", dump(encrypted(length=12)))
+    write("ente-newer.json", dump(encrypted(version=2)))
+    write("ente-memory.json", dump(encrypted(kib=(1 << 20) + 1)))
+    write("ente-passes.json", dump(encrypted(passes=21)))
+    write("ente-no-memory.json", dump(encrypted()).replace('"memLimit": 65536', '"memLimit": 7'))
+
+
+def proton():
+    def entry(account):
+        kind, issuer, name, *_, key = account
+        link = "steam://" + b32(key) if kind == "steam" else uri(account)
+        return {"id": "5d1c8a02", "content": {"uri": link, "entry_type": "Steam" if kind == "steam" else "Totp",
+                "name": name}, "note": NOTE if account is ACCOUNTS[0] else None}
+
+    def encrypted(plain, **changed):
+        nonce, key = salt("proton nonce", 12), argon2id(salt("proton", 16), 19456, 2, 1)
+        sealed = nonce + gcm(key, nonce, dump(plain).encode(), b"proton.authenticator.export.v1")
+        return {"version": 1, "salt": b64(salt("proton", 16)), "content": b64(sealed)} | changed
+
+    carried = [a for a in ACCOUNTS if a[0] != "hotp"]
+    plain = {"version": 1, "entries": [entry(account) for account in carried]}
+    odd = plain["entries"][:1] + [{"content": {"uri": "https://example.tv"}}, {"note": ""}] + plain["entries"][2:]
+    write("proton-plain.json", dump(plain))
+    write("proton-encrypted.json", dump(encrypted(plain)))
+    write("proton-short.json", dump(encrypted(plain, content="AAAA")))
+    write("proton-newer.json", dump(plain | {"version": 2}))
+    write("proton-encrypted-newer.json", dump(encrypted(plain, version=2)))
+    write("proton-odd.json", dump({"version": 1, "entries": odd}))
+
+    def item(at, account, extra=False):
+        _, issuer, name, *_ = account
+        login = {"itemEmail": "", "itemUsername": name, "password": "", "urls": [], "totpUri": uri(account)}
+        login |= {"totpUri": ""} if extra else {}
+        fields = [{"fieldName": "TOTP", "type": "totp", "data": {"totpUri": uri(account)}}] if extra else []
+        return {"itemId": str(at), "data": {"metadata": {"name": issuer, "note": NOTE if at == 0 else ""},
+                "extraFields": fields, "type": "login", "content": login}, "state": 1, "pinned": at == 0}
+
+    note = {"itemId": "9", "data": {"metadata": {"name": "A note", "note": "x"}, "extraFields": [], "type": "note",
+            "content": {}}, "state": 1, "pinned": False}
+    items = [item(at, account, at == 2) for at, account in enumerate(ACCOUNTS)]
+    vaults = {"a": {"name": "TV", "items": [items[0]]}, "b": {"name": "Family", "items": [items[1], note]}}
+    one = {"version": "1.31.5", "encrypted": False, "userId": "u", "vaults": {"a": {"name": "Personal", "items": items}}}
+
+    def packed(name, inside):
+        where = zipfile.ZipInfo(inside, (2024, 1, 1, 0, 0, 0))
+        where.compress_type = zipfile.ZIP_DEFLATED
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            archive.writestr(where, dump(one) if inside.endswith("json") else "sealed")
+        write(name, out.getvalue())
+
+    packed("proton-pass.zip", "Proton Pass/data.json")
+    packed("proton-pass-pgp.zip", "Proton Pass/data.pgp")
+    packed("other.zip", "readme.json")
+    write("proton-pass.json", dump(one))
+    write("proton-pass-two-vaults.json", dump(one | {"vaults": vaults}))
+
+
+def stratum():
+    def entry(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        return {"Type": {"hotp": 1, "totp": 2, "steam": 4}[kind], "Icon": None, "Issuer": issuer, "Username": name,
+                "Secret": b32(key), "Pin": None, "Algorithm": ["SHA1", "SHA256", "SHA512"].index(algorithm),
+                "Digits": digits, "Period": 30 if kind == "hotp" else moving, "Counter": moving if kind == "hotp" else 0,
+                "CopyCount": 0, "Ranking": 0}
+
+    ident = lambda name: hashlib.sha1(name.encode()).hexdigest()[:8]
+    plain = {"Authenticators": [entry(account) for account in ACCOUNTS],
+             "Categories": [{"Id": ident(name), "Name": name, "Ranking": 0} for name in GROUPS],
+             "AuthenticatorCategories": [{"CategoryId": ident(name), "AuthenticatorSecret": b32(ACCOUNTS[at][6]),
+                                          "Ranking": 0} for at, name in enumerate(GROUPS)],
+             "CustomIcons": []}
+    text = dump(plain).encode()
+    nonce, long_iv = salt("stratum nonce", 12), salt("stratum iv", 16)
+    strong = salt("stratum", 16) + nonce + gcm(argon2id(salt("stratum", 16), 65536, 3, 4), nonce, text)
+    legacy_salt = salt("stratum legacy", 20)
+    legacy = legacy_salt + long_iv + cbc(pbkdf2("sha1", legacy_salt, 64000), long_iv, text)
+    write("stratum-plain.json", text)
+    write("stratum-strong.authpro", b"AUTHENTICATORPRO" + strong)
+    write("stratum-legacy.authpro", b"AuthenticatorPro" + legacy)
+    odd = json.loads(text)
+    for at, change in enumerate([{"Type": 3}, {"Type": 5}, {"Type": 9}, {"Algorithm": 3}, {"Counter": -1},
+                                 {"Digits": 10}, {"Secret": None}]):
+        odd["Authenticators"][at] |= change
+    write("stratum-odd.json", dump(odd))
+
+
+def andotp():
+    def entry(at, account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        value = {"secret": b32(key), "issuer": issuer, "label": name, "digits": digits, "type": kind.upper(),
+                 "algorithm": algorithm, "thumbnail": "Default", "last_used": 0, "used_frequency": 0,
+                 "tags": [GROUPS[at]] if at < 2 else []}
+        return value | ({"counter": moving} if kind == "hotp" else {"period": moving})
+
+    entries = [entry(at, account) for at, account in enumerate(ACCOUNTS)]
+    old = [dict(e) for e in entries[:4]]
+    for e, between in zip(old, [" - ", ":", " - ", ""]):
+        e["label"] = e.pop("issuer") + between + e["label"]
+    text, nonce = dump(entries).encode(), salt("andotp nonce", 12)
+    sealed = gcm(pbkdf2("sha1", salt("andotp", 12), 145776), nonce, text)
+    write("andotp-plain.json", text)
+    write("andotp-plain-old.json", dump(old))
+    write("andotp-encrypted.bin", struct.pack(">i", 145776) + salt("andotp", 12) + nonce + sealed)
+    write("andotp-encrypted-old.bin", nonce + gcm(hashlib.sha256(PASSWORD).digest(), nonce, text))
+    odd = [entries[0], entries[1] | {"type": "MOTP"}, entries[2] | {"digits": "eight"}, {}, entries[4] | {"counter": None}]
+    write("andotp-odd.json", dump(odd))
+    write("noise.bin", salt("noise", 20) + bytes(300) + salt("more noise", 20))
+
+
+def bitwarden():
+    def item(at, account):
+        kind, issuer, name, *_, key = account
+        totp = "steam://" + b32(key) if kind == "steam" else b32(key) if at == 3 else uri(account)
+        return {"id": str(at), "organizationId": None, "folderId": f"folder-{at}" if at < 2 else None, "type": 1,
+                "name": issuer, "notes": NOTE if at == 0 else None, "favorite": at == 0, "deletedDate": None,
+                "login": {"uris": None, "username": name, "password": "not ours", "totp": totp}}
+
+    carried = [a for a in ACCOUNTS if a[0] != "hotp"]
+    folders = [{"id": f"folder-{at}", "name": name} for at, name in enumerate(GROUPS)]
+    plain = {"encrypted": False, "folders": folders, "items": [item(at, a) for at, a in enumerate(carried)]}
+    write("bitwarden.json", dump(plain, indent=2))
+    write("bitwarden-authenticator.json", dump({"encrypted": False, "items": [
+        {"favorite": at == 0, "name": a[1], "type": 1, "login": {"totp": uri(a)}} for at, a in enumerate(carried)]}))
+    odd = plain["items"][:1] + [
+        {"type": 2, "name": "A note", "notes": "x"}, {"type": 1, "name": "No code", "login": {"username": "me", "totp": None}},
+        {"type": 1, "name": "Bad", "login": {"totp": "018!"}}, {"type": 1, "name": 7}, plain["items"][1]]
+    write("bitwarden-odd.json", dump({"encrypted": False, "items": odd, "folders": folders}))
+    write("bitwarden-restricted.json", dump({"encrypted": True, "encKeyValidation_DO_NOT_EDIT": "2.AA==|AA==|AA==",
+                                             "folders": [], "items": [{"name": "2.AA==|AA==|AA=="}]}))
+
+    def protected(kdf, key, **changed):
+        expand = lambda info: HKDFExpand(SHA256(), 32, info).derive(key)
+
+        def sealed(name, text):
+            iv = salt(name, 16)
+            body = cbc(expand(b"enc"), iv, text.encode())
+            return "2." + "|".join(map(b64, [iv, body, hmac.digest(expand(b"mac"), iv + body, "sha256")]))
+
+        return {"encrypted": True, "passwordProtected": True, "salt": SALT} | kdf | {
+            "encKeyValidation_DO_NOT_EDIT": sealed("bw check", "00000000"), "data": sealed("bw data", dump(plain))} | changed
+
+    SALT = b64(salt("bitwarden", 16))
+    kdf = {"kdfType": 0, "kdfIterations": 5000, "kdfMemory": None, "kdfParallelism": None}
+    key = pbkdf2("sha256", SALT.encode(), 5000)
+    write("bitwarden-pbkdf2.json", dump(protected(kdf, key)))
+    write("bitwarden-costly.json", dump(protected(kdf, key, kdfIterations=10_000_001)))
+    write("bitwarden-no-cost.json", dump(protected(kdf, key, kdfIterations=0)))
+    write("bitwarden-newer.json", dump(protected(kdf, key, kdfType=2)))
+    spoilt = protected(kdf, key)
+    spoilt["data"] = spoilt["data"][:-8] + "AAAAAAA="
+    write("bitwarden-spoilt.json", dump(spoilt))
+    memory = {"kdfType": 1, "kdfIterations": 2, "kdfMemory": 1, "kdfParallelism": 2}
+    key = argon2id(hashlib.sha256(SALT.encode()).digest(), 1024, 2, 2)
+    write("bitwarden-argon2id.json", dump(protected(memory, key)))
+    write("bitwarden-memory.json", dump(protected(memory, key, kdfMemory=1025)))
+
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow("folder,favorite,type,name,notes,fields,reprompt,login_uri,login_username,login_password,login_totp".split(","))
+    for at, e in enumerate(plain["items"]):
+        login = e["login"]
+        table.writerow([GROUPS[at] if at < 2 else "", 1 if at == 0 else "", "login", e["name"], e["notes"] or "", "", 0, "",
+                        login["username"], login["password"], login["totp"]])
+    write("bitwarden.csv", out.getvalue())
+    write("bitwarden-odd.csv", out.getvalue() + ',,note,"A ""note""",x,,,,,,\r\nshort,row\r\n,,login,Bad,,,,,me,,018!\r\n')
+
+
 def main():
     uri_list()
     aegis()
+    two_fas()
+    ente()
+    proton()
+    stratum()
+    andotp()
+    bitwarden()
 
 
 main()

@@ -1,5 +1,7 @@
 //! Aegis: vaults and exports of version 1, plain or encrypted, with databases of version 1 to 3.
 
+use std::collections::HashMap;
+
 use data_encoding::{BASE64, HEXLOWER_PERMISSIVE};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -90,17 +92,15 @@ fn entries(db: &str, watch: Watch<'_>) -> Result<Import, ImportError> {
     if !(1..=3).contains(&db.version) {
         return Err(NEWER);
     }
-    let mut gather = Gather::new(FORMAT, db.entries.len(), watch)?;
-    for raw in db.entries {
-        let entry: Result<Entry, _> = serde_json::from_str(raw.get());
-        match entry {
-            Ok(entry) => gather.take(entry.read(&db.groups), || {
-                label(entry.issuer.as_deref(), entry.name.as_deref())
-            })?,
-            Err(_) => gather.take(Err(SkipReason::Damaged), String::new)?,
-        }
-    }
-    Ok(gather.done())
+    let names = db.groups.iter();
+    let names: HashMap<&str, &str> = names.map(|g| (g.uuid.as_str(), g.name.as_str())).collect();
+    Gather::all(
+        FORMAT,
+        &db.entries,
+        watch,
+        |entry: &Entry| entry.read(&names),
+        |entry| label(entry.issuer.as_deref(), entry.name.as_deref()),
+    )
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -189,7 +189,7 @@ struct Info {
 }
 
 impl Entry {
-    fn read(&self, groups: &[Group]) -> Result<Imported, SkipReason> {
+    fn read(&self, names: &HashMap<&str, &str>) -> Result<Imported, SkipReason> {
         let loose = Loose {
             kind: Some(&self.kind),
             base32: self.info.secret.as_ref().map(|secret| secret.as_str()),
@@ -201,10 +201,8 @@ impl Entry {
             counter: self.info.counter,
             ..Loose::default()
         };
-        let named = self.groups.iter().filter_map(|id| {
-            let group = groups.iter().find(|group| group.uuid == *id)?;
-            Some(group.name.clone())
-        });
+        let named = self.groups.iter();
+        let named = named.filter_map(|id| Some((*names.get(id.as_str())?).to_owned()));
         Ok(Imported {
             note: self.note.clone().unwrap_or_default(),
             groups: self.group.iter().cloned().chain(named).collect(),

@@ -9,7 +9,6 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor
 /// A file of some app.
 pub(super) struct File<'a> {
     /// All of it.
-    #[allow(dead_code, reason = "the formats that need it land next")]
     pub bytes: &'a [u8],
     /// As text, without the mark that some apps put in front; `None` where it is not UTF-8.
     pub text: Option<&'a str>,

@@ -1,5 +1,8 @@
 //! Collects the entries of a file, one after the other, within the cap and with somebody watching.
 
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+
 use super::{Format, Import, ImportError, Imported, SkipReason, Skipped, Step, Watch, caps};
 
 /// What has been read so far.
@@ -35,6 +38,28 @@ impl<'w> Gather<'w> {
             of,
             watch,
         })
+    }
+
+    /// A whole file of entries in JSON, each read on its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new) and [`take`](Self::take).
+    pub(super) fn all<E: DeserializeOwned>(
+        format: Format,
+        entries: &[&RawValue],
+        watch: Watch<'w>,
+        read: impl Fn(&E) -> Result<Imported, SkipReason>,
+        label: impl Fn(&E) -> String,
+    ) -> Result<Import, ImportError> {
+        let mut gather = Gather::new(format, entries.len(), watch)?;
+        for raw in entries {
+            match serde_json::from_str::<E>(raw.get()) {
+                Ok(entry) => gather.take(read(&entry), || label(&entry))?,
+                Err(_) => gather.take(Err(SkipReason::Damaged), String::new)?,
+            }
+        }
+        Ok(gather.done())
     }
 
     /// Takes one entry, read or not; `label` is asked for only where it was not.

@@ -184,6 +184,46 @@ pub(super) fn link(uri: &str) -> Result<Parsed, SkipReason> {
     })
 }
 
+/// A one-time password as password managers keep it: a link, or the secret alone. The names of the entry around it are
+/// taken where the link has none.
+pub(super) fn field(
+    text: &str,
+    issuer: Option<&str>,
+    account: Option<&str>,
+) -> Result<Parsed, SkipReason> {
+    if !text.contains("://") {
+        let loose = Loose {
+            base32: Some(text),
+            issuer,
+            account,
+            ..Loose::default()
+        };
+        return loose.read();
+    }
+    let mut parsed = link(text)?;
+    let nameless = parsed.enrolment.account.is_empty();
+    if nameless {
+        let mut warnings = Vec::new();
+        let around = Loose {
+            issuer,
+            account,
+            ..Loose::default()
+        };
+        let (issuer, account) = around.names(&mut warnings);
+        let enrolment = &mut parsed.enrolment;
+        enrolment.issuer = enrolment.issuer.take().or(issuer);
+        enrolment.account = account;
+        let named = [
+            (Warning::NoIssuer, enrolment.issuer.is_some()),
+            (Warning::NoAccount, !enrolment.account.is_empty()),
+        ];
+        parsed
+            .warnings
+            .retain(|warning| !named.contains(&(*warning, true)));
+    }
+    Ok(parsed)
+}
+
 /// Whether a text begins as one of the links that [`link`] reads.
 pub(super) fn is_link(text: &str) -> bool {
     ["otpauth://", "steam://", "motp://"].iter().any(|scheme| {

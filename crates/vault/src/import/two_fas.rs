@@ -1,5 +1,7 @@
 //! 2FAS: backups of schema 1 to 4, plain or encrypted.
 
+use std::collections::HashMap;
+
 use data_encoding::BASE64;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,9 +24,12 @@ pub(super) fn read(
     password: Option<&str>,
     watch: Watch<'_>,
 ) -> Option<Result<Import, ImportError>> {
-    let ours = file.json.has(&["schemaVersion"])
-        || file.json.has(&["services", "appOrigin"])
-        || file.json.has(&["servicesEncrypted"]);
+    let json = &file.json;
+    let ours = json.has(&["schemaVersion"])
+        || json.has(&["services", "appOrigin"])
+        || json.has(&["servicesEncrypted"])
+        // The list comes first: a file that is cut short has nothing else.
+        || (json.has(&["services"]) && !json.is_whole);
     ours.then(|| open(file.text.unwrap_or_default(), password, watch))
 }
 
@@ -81,6 +86,8 @@ fn services(
     groups: &[Group],
     watch: Watch<'_>,
 ) -> Result<Import, ImportError> {
+    let names = groups.iter();
+    let names: HashMap<&str, &str> = names.map(|g| (g.id.as_str(), g.name.as_str())).collect();
     let mut gather = Gather::new(FORMAT, list.len(), watch)?;
     let mut read: Vec<Result<Service, _>> = list
         .iter()
@@ -95,7 +102,7 @@ fn services(
     });
     for service in read {
         match service {
-            Ok(service) => gather.take(service.read(groups), || {
+            Ok(service) => gather.take(service.read(&names), || {
                 label(service.issuer(), service.otp.account.as_deref())
             })?,
             Err(_) => gather.take(Err(SkipReason::Damaged), String::new)?,
@@ -155,7 +162,7 @@ impl Service {
         name.or(self.otp.issuer.as_deref())
     }
 
-    fn read(&self, groups: &[Group]) -> Result<Imported, SkipReason> {
+    fn read(&self, names: &HashMap<&str, &str>) -> Result<Imported, SkipReason> {
         // Before schema 3 there is no word for the kind: a counter says it.
         let counting = self.otp.token_type.is_none() && self.otp.counter.is_some();
         let loose = Loose {
@@ -173,11 +180,9 @@ impl Service {
             counter: self.otp.counter,
             ..Loose::default()
         };
-        let group = groups
-            .iter()
-            .find(|group| Some(&group.id) == self.group_id.as_ref());
+        let group = self.group_id.as_deref().and_then(|id| names.get(id));
         Ok(Imported {
-            groups: group.iter().map(|group| group.name.clone()).collect(),
+            groups: group.iter().map(|&&group| group.to_owned()).collect(),
             ..Imported::plain(loose.read()?)
         })
     }
