@@ -1,5 +1,5 @@
 # The doors of Couchkey. Each is one script; run it directly if you have no make.
-.PHONY: help run test bench check-targets icons
+.PHONY: help run test bench prove fuzz check-targets icons
 help: ## Say what can be done here
 	@scripts/help
 run: ## Install what is missing, build, open the app
@@ -8,6 +8,10 @@ test: ## Install what is missing, run every check and every test
 	@scripts/test
 bench: ## Measure speed and memory, and how many QR codes are read
 	@scripts/bench
+prove: ## The long proofs that nothing is lost: hours
+	@scripts/prove
+fuzz: ## Throw hostile bytes at every reader, a minute each
+	@scripts/fuzz
 check-targets: ## Type-check the libraries for Android and Windows
 	@scripts/check-targets
 icons: ## Draw the icon files again from icons/*.svg
