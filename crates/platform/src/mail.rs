@@ -1,11 +1,12 @@
 //! Codes by e-mail, over SMTP (RFC 5321) with STARTTLS (RFC 3207) or TLS from the first byte (RFC 8314).
 //!
 //! lettre writes the mail and speaks the protocol; which answer means what, and how long anybody waits, is decided here.
+use std::collections::VecDeque;
 use std::fmt;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
@@ -33,6 +34,9 @@ const IDLE: usize = 4;
 
 /// How long one waits. Servers close after five minutes (RFC 5321, section 4.5.3.2.7), many sooner.
 const IDLE_FOR: Duration = Duration::from_secs(60);
+
+/// How long a server has to answer QUIT. Nothing depends on it.
+const GOODBYE: Duration = Duration::from_secs(1);
 
 /// How much a server may say on one connection. A whole transaction is a few kilobytes.
 const SAID_AT_MOST: u64 = 1024 * 1024;
@@ -265,10 +269,7 @@ impl SmtpMailer {
                         .map_err(|_| DeliveryError::Temporary {
                             reason: "unreachable",
                         })?;
-                let stream = Box::new(Capped {
-                    stream,
-                    left: SAID_AT_MOST,
-                });
+                let stream = Box::new(LineByLine::new(stream));
                 AsyncSmtpConnection::connect_with_transport(stream, &self.hello).await
             }
         }
@@ -303,7 +304,9 @@ impl SmtpMailer {
         match result {
             Ok(()) => self.keep(connection),
             Err(_) if connection.has_broken() => {}
-            Err(_) => connection.abort().await, // says QUIT
+            Err(_) => {
+                let _ = tokio::time::timeout(GOODBYE, connection.quit()).await;
+            }
         }
         result
     }
@@ -487,48 +490,69 @@ impl Header for AutoSubmitted {
     }
 }
 
-/// A connection whose other end may say so much and no more. lettre refuses long lines, but reads them to their end
-/// first, and a line need not have one.
-struct Capped {
+/// A connection that hands over one line at a time, and of all lines together so much and no more.
+///
+/// Without the first, lettre takes what somebody on the way has put behind the clear reply to STARTTLS for the server's
+/// own words after it, down to the receipt of a mail that nobody took; here such bytes go to TLS, which refuses them.
+/// Without the second, a line without an end fills the memory: lettre refuses long lines after it has read them.
+struct LineByLine {
     stream: TcpStream,
+    held: VecDeque<u8>,
     left: u64,
 }
 
-impl fmt::Debug for Capped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Capped")
-            .field("left", &self.left)
-            .finish_non_exhaustive()
+impl LineByLine {
+    fn new(stream: TcpStream) -> LineByLine {
+        LineByLine {
+            stream,
+            held: VecDeque::new(),
+            left: SAID_AT_MOST,
+        }
     }
 }
 
-impl AsyncTokioStream for Capped {
+impl fmt::Debug for LineByLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineByLine").finish_non_exhaustive()
+    }
+}
+
+impl AsyncTokioStream for LineByLine {
     fn peer_addr(&self) -> std::io::Result<SocketAddr> {
         self.stream.peer_addr()
     }
 }
 
-impl AsyncRead for Capped {
+impl AsyncRead for LineByLine {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<std::io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        self.left = self
-            .left
-            .saturating_sub((buffer.filled().len() - before) as u64);
-        match polled {
-            Poll::Ready(Ok(())) if self.left == 0 => {
-                Poll::Ready(Err(std::io::ErrorKind::InvalidData.into()))
-            }
-            polled => polled,
+        if self.held.is_empty() {
+            let mut bytes = [0; 4096];
+            let mut read = ReadBuf::new(&mut bytes);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut read))?;
+            let said = read.filled().len() as u64;
+            let Some(left) = self.left.checked_sub(said) else {
+                return Poll::Ready(Err(std::io::ErrorKind::InvalidData.into()));
+            };
+            self.left = left;
+            self.held.extend(read.filled());
         }
+        while buffer.remaining() > 0
+            && let Some(byte) = self.held.pop_front()
+        {
+            buffer.put_slice(&[byte]);
+            if byte == b'\n' {
+                break;
+            }
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
-impl AsyncWrite for Capped {
+impl AsyncWrite for LineByLine {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

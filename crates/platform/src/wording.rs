@@ -189,10 +189,6 @@ impl Brand {
         Ok(Brand(text.to_owned()))
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
     fn fill(&self, text: &str) -> String {
         text.replace("{brand}", &self.0)
     }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use futures_util::{Stream, StreamExt};
 use rusmpp::pdus::{BindTransceiver, DeliverSmResp, SubmitSm};
 use rusmpp::types::{COctetString, EmptyOrFullCOctetString, OctetString};
-use rusmpp::values::{DataCoding, InterfaceVersion, Npi, Ton};
+use rusmpp::values::{DataCoding, EsmClass, InterfaceVersion, Npi, Ton};
 use rusmpp::{CommandStatus, Pdu};
 use rusmppc::error::Error;
 use rusmppc::{Client, ConnectionBuilder, Event};
@@ -219,6 +219,7 @@ impl SmppGateway {
             .dest_addr_npi(Npi::Isdn)
             .destination_addr(COctetString::from_str(to.as_e164().trim_start_matches('+')).ok()?)
             .validity_period(EmptyOrFullCOctetString::from_str(&validity).ok()?)
+            .esm_class(EsmClass::from(0)) // section 5.2.12: nothing special; the library's default says otherwise
             .data_coding(DataCoding::McSpecific) // 0: the SMSC's default, GSM 7-bit, a septet in each byte
             .short_message(OctetString::from_slice(&text).ok()?)
             .build();
