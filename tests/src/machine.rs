@@ -11,6 +11,7 @@ use couchkey_authenticator::{
     ports::{Keyring, KeyringError},
     view::{AddRow, Preview},
 };
+use couchkey_otp::{Enrolment, migration, otpauth};
 
 /// RFC 6238's own test secret, and a second one.
 pub const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -106,6 +107,23 @@ impl Machine {
 pub fn uri(n: usize) -> String {
     let secret = data_encoding::BASE32_NOPAD.encode(format!("secret of account {n:04}").as_bytes());
     format!("otpauth://totp/StreamTV:person{n}?secret={secret}&issuer=StreamTV")
+}
+
+/// An export of Google Authenticator with `n` accounts that are not those of [`uri`], as links, one a line.
+///
+/// # Panics
+/// Never: the accounts are ones that the format has room for.
+#[must_use]
+pub fn export_of(n: usize) -> String {
+    let accounts: Vec<Enrolment> = (0..n)
+        .map(|n| {
+            let uri = uri(1000 + n);
+            otpauth::read(&uri).expect("it enrols").enrolment
+        })
+        .collect();
+    let written = migration::write(&accounts.iter().collect::<Vec<_>>(), 7);
+    let links: Vec<&str> = written.uris.iter().map(|uri| uri.as_str()).collect();
+    links.join("\n")
 }
 
 /// Every row of a preview as it stands.

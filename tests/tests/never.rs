@@ -3,11 +3,12 @@
 use couchkey_authenticator::{
     Authenticator, Error, ErrorCode,
     ports::{FileError, KeyringError},
-    view::{EditForm, KeyringKind, LockKind, Notice, VaultState},
+    view::{AddAll, EditForm, KeyringKind, LockKind, Notice, VaultState},
 };
-use couchkey_tests::machine::{Machine, NOW, SECRET, add, all, names, uri};
+use couchkey_tests::machine::{Machine, NOW, SECRET, add, all, export_of, names, uri};
 use couchkey_vault::Half;
 use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
 
 /// A machine with a vault of three accounts and a recovery key, and that key.
 fn household() -> (Machine, String) {
@@ -499,7 +500,7 @@ fn first_id(app: &Authenticator) -> String {
     app.codes().expect("open").accounts[0].id.clone()
 }
 
-const CHANGES: [Change; 7] = [
+const CHANGES: [Change; 8] = [
     ("add", |app| add(app, &uri(5)).map(drop)),
     ("edit", |app| {
         let form = EditForm {
@@ -520,6 +521,10 @@ const CHANGES: [Change; 7] = [
         let mut settings = app.settings()?;
         settings.grouping = 2;
         app.set_settings(&settings)
+    }),
+    ("import thirty", |app| {
+        app.import_file(Zeroizing::new(export_of(30).into_bytes()), &mut |_| ())?;
+        app.add_all(&AddAll::default(), &mut |_| ()).map(drop)
     }),
 ];
 
