@@ -1,10 +1,14 @@
 //! A planted secret is in no view, error, `Debug` text, sheet, keyring entry or file, in any spelling.
 
-use std::fmt::Debug;
+use std::{
+    fmt::Debug,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, ManualForm, Scanned, inspect, scan,
-    view::{EditForm, KindWord},
+    Authenticator, Error, ErrorCode, ManualForm, Permission, Scanned, inspect, scan,
+    view::{AddAll, EditForm, ExportForm, ExportFormat, KindWord},
 };
 use couchkey_otp::UnixTime;
 use couchkey_tests::{
@@ -14,6 +18,7 @@ use couchkey_tests::{
 };
 use couchkey_vault::Half;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 /// The planted secret, in base32: `planted-secret-of-thirty-bytes`.
 const PLANTED: &str = "OBWGC3TUMVSC243FMNZGK5BNN5TC25DINFZHI6JNMJ4XIZLT";
@@ -209,6 +214,127 @@ fn no_error_holds_it() {
         "a note that is too long",
         &app.edit(&id, long).expect_err("too long"),
     );
+}
+
+/// Every file below the folder for temporary files, and what it holds, as far as it may be read.
+fn temporary() -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut folders = vec![std::env::temp_dir()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_file() => {
+                    // Files of other programs may be large, and are not ours.
+                    let small = entry.metadata().is_ok_and(|about| about.len() < 1 << 20);
+                    let bytes = small.then(|| fs::read(entry.path()).unwrap_or_default());
+                    found.extend(bytes.map(|bytes| (entry.path(), bytes)));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn import_and_export_give_it_to_nothing_but_the_file_that_was_asked_for() {
+    let (machine, app) = with_vault();
+    let entry = |issuer: &str, secret: &str, kind: &str| {
+        serde_json::json!({
+            "type": kind, "uuid": "u", "name": "me", "issuer": issuer, "note": "", "favorite": false,
+            "info": { "secret": secret, "algo": "SHA1", "digits": 6, "period": 30 }, "groups": [],
+        })
+    };
+    let export = serde_json::json!({
+        "version": 1, "header": { "slots": null, "params": null },
+        "db": { "version": 3, "groups": [], "entries": [
+            entry("StreamTV", PLANTED, "totp"),
+            entry("Damaged", &format!("{PLANTED}!"), "totp"),
+            entry("Unknown", PLANTED, "motp"),
+            entry("Unheard of", PLANTED, PLANTED),
+        ] },
+    });
+    let bytes = |text: String| Zeroizing::new(text.into_bytes());
+    let mut progress = Vec::new();
+    let preview = app
+        .import_file(bytes(export.to_string()), &mut |step| progress.push(step))
+        .expect("one of them enrols");
+    assert_eq!(
+        (preview.rows.len(), preview.skipped.len()),
+        (1, 3),
+        "the others do not"
+    );
+    clean_view("a preview of an import", &preview);
+    clean_view("what the command line prints", &app.imported(None));
+    clean_view("progress", &progress);
+    for text in [
+        format!("{{\"version\":1,\"header\":{{}},\"db\":\"{PLANTED}\"}}"),
+        format!("otpauth://totp/a?secret={PLANTED}!"),
+        PLANTED.to_owned(),
+    ] {
+        match app.import_file(bytes(text), &mut |_| ()) {
+            Ok(preview) => clean_view("a preview of a damaged import", &preview),
+            Err(error) => clean_error("a refused import", &error),
+        }
+    }
+    app.import_file(bytes(export.to_string()), &mut |_| ())
+        .expect("as before");
+    let added = app.add_all(&AddAll::default(), &mut |_| ());
+    clean_view("what was added", &added.expect("it can be written"));
+
+    let folder = tempfile::tempdir().expect("a folder");
+    for format in [
+        ExportFormat::Uris,
+        ExportFormat::Aegis,
+        ExportFormat::AegisEncrypted,
+        ExportFormat::Google,
+    ] {
+        let form = ExportForm {
+            format,
+            ids: Vec::new(),
+        };
+        clean_view("a plan", &app.plan_export(&form).expect("open"));
+        let to = folder.path().join("export");
+        let write = |password: Option<&str>, to: &Path| {
+            app.export_file(
+                &form,
+                &Permission::Confirmed,
+                password,
+                to,
+                false,
+                &mut |_| (),
+            )
+        };
+        let password = Some("a password for the file");
+        clean_view(
+            "what was exported",
+            &write(password, &to).expect("it can be written"),
+        );
+        let plain = format != ExportFormat::AegisEncrypted;
+        if format != ExportFormat::Google {
+            let held = holds(PLANTED, &fs::read(&to).expect("written")).is_some();
+            assert_eq!(held, plain, "{format:?}: in the file that was asked for");
+        }
+        clean_error(
+            "an export over a file",
+            &write(password, &to).expect_err("it is there"),
+        );
+        let nowhere = folder.path().join("nowhere/export");
+        clean_error(
+            "an export to nowhere",
+            &write(password, &nowhere).expect_err("no folder"),
+        );
+        fs::remove_file(&to).expect("ours");
+        let left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").collect();
+        assert!(left.is_empty(), "{format:?}: and in no other: {left:?}");
+    }
+    for (path, bytes) in temporary() {
+        assert_eq!(holds(PLANTED, &bytes), None, "{}", path.display());
+    }
+    for (name, bytes) in machine.keyring.snapshot() {
+        assert_eq!(holds(PLANTED, &bytes), None, "{name}");
+    }
 }
 
 #[test]

@@ -296,6 +296,7 @@ impl Authenticator {
             .is_some_and(|batch| batch.id == part.id && batch.of == part.of);
         if !same {
             pending.begin();
+            pending.format = Some(view_of(Format::GoogleMigration));
             pending.batch = Some(Parts {
                 id: part.id,
                 of: part.of,
@@ -360,10 +361,7 @@ impl Authenticator {
     ) -> Preview {
         let mut pending = self.pending();
         pending.begin();
-        pending.format = Some(FormatView {
-            word: format.word().to_owned(),
-            name: format.name().to_owned(),
-        });
+        pending.format = Some(view_of(format));
         pending.skipped = skipped;
         for account in accounts {
             pending.keep(account);
@@ -427,6 +425,13 @@ impl Authenticator {
             room: u32::try_from(room).unwrap_or(u32::MAX),
             clock_wrong: self.clock_wrong(),
         }
+    }
+}
+
+fn view_of(format: Format) -> FormatView {
+    FormatView {
+        word: format.word().to_owned(),
+        name: format.name().to_owned(),
     }
 }
 

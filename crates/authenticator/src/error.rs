@@ -187,6 +187,8 @@ codes! {
     EntryDamaged "entry_damaged"
     /// An entry of an export with an encryption of its own that does not open.
     EntrySealed "entry_sealed"
+    /// One of the QR codes of an export is not among those that were given.
+    MissingPart "missing_part"
     /// The person changed their mind.
     Cancelled "cancelled"
     /// Export: there is no account to take along.
@@ -418,6 +420,7 @@ fn skip_code(reason: &SkipReason) -> ErrorCode {
         SkipReason::Refused(error) => word(error.code()),
         SkipReason::NoOneTimePassword => ErrorCode::NoOneTimePassword,
         SkipReason::Sealed => ErrorCode::EntrySealed,
+        SkipReason::MissingPart => ErrorCode::MissingPart,
         _ => ErrorCode::EntryDamaged,
     }
 }
@@ -676,6 +679,10 @@ fn sentences(code: ErrorCode) -> (&'static str, &'static str) {
         C::EntrySealed => (
             "This entry has an encryption of its own that does not open.",
             "Look it up in the other app, and set it up once more at the service. The others are not affected.",
+        ),
+        C::MissingPart => (
+            "A part of this export is missing.",
+            "Show that QR code in the other app once more, and import it too.",
         ),
         C::Cancelled => (
             "Cancelled. Nothing was changed.",

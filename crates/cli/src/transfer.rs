@@ -310,13 +310,10 @@ fn tell_left_out(out: &mut Out, there: usize, skipped: &[SkippedRow]) {
     }
 }
 
-/// The stable word of what was read.
+/// The stable word of what was read; links that stood in pictures have no app to their name.
 fn format_of(preview: &Preview) -> String {
-    match (&preview.format, &preview.batch) {
-        (Some(format), _) => format.word.clone(),
-        (None, Some(_)) => "google_authenticator".to_owned(),
-        (None, None) => "qr_codes".to_owned(),
-    }
+    let word = preview.format.as_ref().map(|format| format.word.clone());
+    word.unwrap_or_else(|| "qr_codes".to_owned())
 }
 
 fn skipped(rows: &[SkippedRow]) -> Vec<Value> {

@@ -87,6 +87,7 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   no_one_time_password: { title: m.error_no_one_time_password_title, cure: m.error_no_one_time_password_cure },
   entry_damaged: { title: m.error_entry_damaged_title, cure: m.error_entry_damaged_cure },
   entry_sealed: { title: m.error_entry_sealed_title, cure: m.error_entry_sealed_cure },
+  missing_part: { title: m.error_missing_part_title, cure: m.error_missing_part_cure },
   cancelled: { title: m.error_cancelled_title, cure: m.error_cancelled_cure },
   nothing_to_export: { title: m.error_nothing_to_export_title, cure: m.error_nothing_to_export_cure },
   confirmation_needed: { title: m.error_confirmation_needed_title, cure: m.error_confirmation_needed_cure },

@@ -149,10 +149,8 @@ impl Authenticator {
             Err(error) => error,
         };
         let preview = match std::str::from_utf8(&bytes) {
-            // Parts of an export in several QR codes are put together there.
-            Ok(text) if text.lines().any(is_migration) => {
-                self.preview_text(text.trim_start_matches('\u{feff}'))
-            }
+            // Parts of an export in several QR codes are put together there, however they come.
+            Ok(text) if is_part(text) => self.preview_text(text),
             _ => self.read_import(bytes, None, watch),
         };
         preview.map_err(|error| (error, Some(no_picture)))
@@ -206,4 +204,10 @@ impl Authenticator {
             .collect();
         Ok(self.show_import(format, accounts, skipped))
     }
+}
+
+/// Whether a text is one part of an export that came in several QR codes, and nothing else.
+fn is_part(text: &str) -> bool {
+    let mut lines = text.lines().filter(|line| !line.trim().is_empty());
+    lines.next().is_some_and(is_migration) && lines.next().is_none()
 }

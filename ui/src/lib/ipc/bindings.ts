@@ -340,6 +340,8 @@ export type ErrorCode =
 "entry_damaged" |
 /**  An entry of an export with an encryption of its own that does not open. */
 "entry_sealed" |
+/**  One of the QR codes of an export is not among those that were given. */
+"missing_part" |
 /**  The person changed their mind. */
 "cancelled" |
 /**  Export: there is no account to take along. */
