@@ -4,6 +4,7 @@ use std::{
     fmt::Debug,
     fs,
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use couchkey_authenticator::{
@@ -216,8 +217,9 @@ fn no_error_holds_it() {
     );
 }
 
-/// Every file below the folder for temporary files, and what it holds, as far as it may be read.
-fn temporary() -> Vec<(PathBuf, Vec<u8>)> {
+/// Every file below the folder for temporary files that was written since then, and what it holds, as far as it may be
+/// read.
+fn temporary(since: SystemTime) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![std::env::temp_dir()];
     while let Some(folder) = folders.pop() {
@@ -226,8 +228,10 @@ fn temporary() -> Vec<(PathBuf, Vec<u8>)> {
                 Ok(kind) if kind.is_dir() => folders.push(entry.path()),
                 Ok(kind) if kind.is_file() => {
                     // Files of other programs may be large, and are not ours.
-                    let small = entry.metadata().is_ok_and(|about| about.len() < 1 << 20);
-                    let bytes = small.then(|| fs::read(entry.path()).unwrap_or_default());
+                    let fresh = entry.metadata().is_ok_and(|about| {
+                        about.len() < 1 << 20 && about.modified().is_ok_and(|at| at >= since)
+                    });
+                    let bytes = fresh.then(|| fs::read(entry.path()).unwrap_or_default());
                     found.extend(bytes.map(|bytes| (entry.path(), bytes)));
                 }
                 _ => {}
@@ -239,6 +243,8 @@ fn temporary() -> Vec<(PathBuf, Vec<u8>)> {
 
 #[test]
 fn import_and_export_give_it_to_nothing_but_the_file_that_was_asked_for() {
+    // Clocks of file systems are coarser than ours.
+    let since = SystemTime::now() - Duration::from_secs(2);
     let (machine, app) = with_vault();
     let entry = |issuer: &str, secret: &str, kind: &str| {
         serde_json::json!({
@@ -329,7 +335,7 @@ fn import_and_export_give_it_to_nothing_but_the_file_that_was_asked_for() {
         let left: Vec<_> = fs::read_dir(folder.path()).expect("a folder").collect();
         assert!(left.is_empty(), "{format:?}: and in no other: {left:?}");
     }
-    for (path, bytes) in temporary() {
+    for (path, bytes) in temporary(since) {
         assert_eq!(holds(PLANTED, &bytes), None, "{}", path.display());
     }
     for (name, bytes) in machine.keyring.snapshot() {
