@@ -2,8 +2,14 @@
 use std::net::IpAddr;
 
 use couchkey_otp::UnixTime;
+use data_encoding::HEXLOWER;
+use metrics::counter;
+use rand::Rng as _;
 use zeroize::Zeroizing;
 
+use crate::platform::{Throttled, later};
+use crate::seal::{LETTERS, new_letters};
+use crate::store::{Device, Hash, Polled};
 use crate::{PersonId, Platform, Scope, StoreError};
 
 /// A television asks to be signed in.
@@ -127,6 +133,11 @@ impl PollError {
 }
 
 impl Platform {
+    /// How long a television's codes last, in seconds.
+    pub const DEVICE_SECS: u64 = 900;
+    /// Seconds between two polls, to begin with (RFC 8628, section 3.2).
+    pub const POLL_SECS: u64 = 5;
+
     /// Gives a television its codes.
     ///
     /// # Errors
@@ -135,17 +146,73 @@ impl Platform {
         &self,
         request: &DeviceRequest,
     ) -> Result<DeviceAnswer, DeviceError> {
-        let _ = request;
-        todo!()
+        let names = [
+            Some(&request.client),
+            Some(&request.device),
+            request.place.as_ref(),
+        ];
+        for name in names.into_iter().flatten() {
+            let length = name.chars().count();
+            if !(1..=128).contains(&length) || name.chars().any(char::is_control) {
+                return Err(DeviceError::BadName);
+            }
+        }
+        let now = self.clock.now();
+        if let Err(throttled) = self.take(&self.requests(request.from), now).await? {
+            let Throttled { scope, retry_after } = throttled;
+            return Err(DeviceError::Throttled { scope, retry_after });
+        }
+        let mut code = Zeroizing::new([0; 32]);
+        rand::rng().fill_bytes(code.as_mut_slice());
+        let device_code = Zeroizing::new(HEXLOWER.encode(code.as_slice()));
+        // One of 2.56 × 10¹⁰ is taken now and then; ten in a row are not.
+        for _ in 0..10 {
+            let letters = new_letters();
+            let device = Device {
+                user_code: self.user_code(&letters),
+                device_code: self.device_code(&device_code),
+                client: request.client.clone(),
+                device: request.device.clone(),
+                place: request.place.clone(),
+                interval: Self::POLL_SECS,
+                created_at: now,
+                expires_at: later(now, Self::DEVICE_SECS),
+            };
+            if self.store.add_device(&device).await? {
+                let user_code = format!("{}-{}", &letters[..4], &letters[4..]);
+                let uri = &self.settings.verification_uri;
+                return Ok(DeviceAnswer {
+                    device_code,
+                    verification_uri: uri.clone(),
+                    verification_uri_complete: format!("{uri}?user_code={user_code}"),
+                    user_code,
+                    expires_in: Self::DEVICE_SECS,
+                    interval: Self::POLL_SECS,
+                });
+            }
+        }
+        Err(DeviceError::Store(StoreError::Failed))
     }
 
-    /// What the confirm screen shows for a user code; case and dashes do not count.
+    /// What the confirm screen shows for a user code; case, blanks and dashes do not count.
     ///
     /// # Errors
     /// [`DecideError`].
     pub async fn device(&self, user_code: &str, from: IpAddr) -> Result<DeviceShown, DecideError> {
-        let _ = (user_code, from);
-        todo!()
+        let now = self.clock.now();
+        let buckets = self.failures(from);
+        self.take(&buckets, now).await??;
+        let code = read_user_code(user_code).ok_or(DecideError::Unknown)?;
+        let found = self.store.device(&self.user_code(&code), now).await?;
+        let device = found.ok_or(DecideError::Unknown)?;
+        self.store.refund(&buckets, now).await?;
+        Ok(DeviceShown {
+            client: device.client,
+            device: device.device,
+            place: device.place,
+            age: now.as_secs().saturating_sub(device.created_at.as_secs()),
+            expires_at: device.expires_at,
+        })
     }
 
     /// Signs the television in as `person`, whom the caller has authenticated and who has seen [`DeviceShown`].
@@ -158,8 +225,7 @@ impl Platform {
         person: &PersonId,
         from: IpAddr,
     ) -> Result<(), DecideError> {
-        let _ = (user_code, person, from);
-        todo!()
+        self.decide(user_code, Some(person), from).await
     }
 
     /// Refuses the television.
@@ -167,8 +233,24 @@ impl Platform {
     /// # Errors
     /// [`DecideError`].
     pub async fn deny_device(&self, user_code: &str, from: IpAddr) -> Result<(), DecideError> {
-        let _ = (user_code, from);
-        todo!()
+        self.decide(user_code, None, from).await
+    }
+
+    async fn decide(
+        &self,
+        user_code: &str,
+        person: Option<&PersonId>,
+        from: IpAddr,
+    ) -> Result<(), DecideError> {
+        let now = self.clock.now();
+        let buckets = self.failures(from);
+        self.take(&buckets, now).await??;
+        let code = read_user_code(user_code).ok_or(DecideError::Unknown)?;
+        let user_code = self.user_code(&code);
+        if !self.store.decide_device(&user_code, person, now).await? {
+            return Err(DecideError::Unknown);
+        }
+        Ok(self.store.refund(&buckets, now).await?)
     }
 
     /// What the television asks every `interval` seconds. The person comes out exactly once.
@@ -176,7 +258,48 @@ impl Platform {
     /// # Errors
     /// [`PollError`].
     pub async fn poll_device(&self, device_code: &str) -> Result<PersonId, PollError> {
-        let _ = device_code;
-        todo!()
+        let device_code = self.device_code(device_code);
+        match self
+            .store
+            .poll_device(&device_code, self.clock.now())
+            .await?
+        {
+            Polled::Approved(person) => {
+                counter!("login_total", "channel" => "tv", "result" => "accepted").increment(1);
+                Ok(person)
+            }
+            Polled::Pending => Err(PollError::AuthorizationPending),
+            Polled::SlowDown(interval) => Err(PollError::SlowDown { interval }),
+            Polled::Denied => Err(PollError::AccessDenied),
+            Polled::Ended => Err(PollError::ExpiredToken),
+        }
+    }
+
+    fn user_code(&self, letters: &str) -> Hash {
+        self.keys.hash("user code", &[letters.as_bytes()])
+    }
+
+    fn device_code(&self, code: &str) -> Hash {
+        self.keys.hash("device code", &[code.as_bytes()])
+    }
+}
+
+/// The eight letters of a user code as somebody typed it (RFC 8628, section 6.1).
+fn read_user_code(typed: &str) -> Option<String> {
+    let letters: String = typed
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .take(9)
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let all_known = letters
+        .chars()
+        .all(|c| LETTERS.iter().any(|l| char::from(*l) == c));
+    (letters.chars().count() == 8 && all_known).then_some(letters)
+}
+
+impl From<Throttled> for DecideError {
+    fn from(Throttled { scope, retry_after }: Throttled) -> Self {
+        DecideError::Throttled { scope, retry_after }
     }
 }

@@ -1,11 +1,14 @@
 //! Enrolment and rotation: how a person and the platform come to share a secret.
 use std::net::IpAddr;
 
-use couchkey_otp::{Algorithm, Digits, Period, UnixTime};
+use couchkey_otp::verify::{self, Memory, Verdict};
+use couchkey_otp::{Algorithm, Digits, Enrolment, Kind, Period, Secret, UnixTime, otpauth};
+use rand::Rng as _;
 use zeroize::Zeroizing;
 
-use crate::verify::Scope;
-use crate::{PersonId, Platform, StoreError};
+use crate::platform::{Throttled, later};
+use crate::store::{Accept, AttemptKeys, Counted, Which};
+use crate::{PersonId, Platform, Scope, StoreError};
 
 /// Who wants codes from an app.
 pub struct EnrolRequest {
@@ -86,7 +89,7 @@ pub enum EnrolError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfirmError {
-    /// Not a code of this secret at this time, or no such enrolment.
+    /// Not a code of this secret at this time.
     #[error("this is not the code")]
     Wrong,
     /// Too many tries.
@@ -97,7 +100,7 @@ pub enum ConfirmError {
         /// Seconds until the next one is looked at.
         retry_after: u64,
     },
-    /// It waited too long for its first code; start again.
+    /// It waited too long for its first code, was confirmed, gave way to a newer one, or never was; start again.
     #[error("this enrolment has ended")]
     Expired,
     /// The store failed.
@@ -106,13 +109,72 @@ pub enum ConfirmError {
 }
 
 impl Platform {
-    /// Makes a secret for a person who has none. It counts once [`confirm`](Platform::confirm) has seen one code.
+    /// How long a secret waits for its first code, in seconds: an hour, for people who first have to get the app.
+    pub const ENROLMENT_SECS: u64 = 3_600;
+
+    /// Makes a secret for a person who has none. It counts once [`confirm`](Platform::confirm) has seen one code; a
+    /// second enrolment takes the place of one that waits.
     ///
     /// # Errors
     /// [`EnrolError::AlreadyEnrolled`] when there is an active one.
     pub async fn enrol(&self, request: &EnrolRequest) -> Result<Enrolled, EnrolError> {
-        let _ = request;
-        todo!()
+        self.add_pending(request, false)
+            .await?
+            .ok_or(EnrolError::AlreadyEnrolled)
+    }
+
+    /// Makes a new secret for a person who has one, for a lost phone or a family member who left. The old one works
+    /// until the new one is confirmed.
+    ///
+    /// # Security
+    /// Authenticate the person afresh, by the old app or by [`redeem`](Platform::redeem): whoever rotates has the
+    /// account.
+    ///
+    /// # Errors
+    /// [`EnrolError::NotEnrolled`] when there is nothing to rotate.
+    pub async fn begin_rotation(&self, request: &EnrolRequest) -> Result<Enrolled, EnrolError> {
+        self.add_pending(request, true)
+            .await?
+            .ok_or(EnrolError::NotEnrolled)
+    }
+
+    async fn add_pending(
+        &self,
+        request: &EnrolRequest,
+        rotates: bool,
+    ) -> Result<Option<Enrolled>, EnrolError> {
+        let length = request.account.chars().count();
+        if !(1..=256).contains(&length) || request.account.chars().any(char::is_control) {
+            return Err(EnrolError::BadAccountName);
+        }
+        let expires_at = later(self.clock.now(), Self::ENROLMENT_SECS);
+        let secret = new_secret(self.settings.algorithm);
+        let person = request.person.as_str();
+        let credential = self.new_credential(person, false, &secret, expires_at);
+        if !self.store.add_credential(&credential, rotates).await? {
+            return Ok(None);
+        }
+        let base32 = secret.to_base32();
+        let uri = otpauth::write(&Enrolment {
+            kind: Kind::Totp {
+                period: credential.period,
+            },
+            secret,
+            algorithm: credential.algorithm,
+            digits: credential.digits,
+            issuer: Some(self.settings.issuer.clone()),
+            account: request.account.clone(),
+            label_issuer: None,
+        });
+        Ok(Some(Enrolled {
+            id: EnrolmentId(credential.id),
+            uri,
+            secret: base32,
+            algorithm: credential.algorithm,
+            digits: credential.digits,
+            period: credential.period,
+            expires_at,
+        }))
     }
 
     /// Takes the first code of an enrolment and uses it up.
@@ -120,18 +182,53 @@ impl Platform {
     /// # Errors
     /// [`ConfirmError`].
     pub async fn confirm(&self, request: &ConfirmRequest<'_>) -> Result<(), ConfirmError> {
-        let _ = request;
-        todo!()
-    }
-
-    /// Makes a new secret for a person who has one, for a lost phone or a family member who left. The old one works
-    /// until the new one is confirmed.
-    ///
-    /// # Errors
-    /// [`EnrolError::NotEnrolled`] when there is nothing to rotate.
-    pub async fn begin_rotation(&self, request: &EnrolRequest) -> Result<Enrolled, EnrolError> {
-        let _ = request;
-        todo!()
+        let now = self.clock.now();
+        let [address, network] = self.failures(request.from);
+        if let Err(throttled) = self.take(&[address, network], now).await? {
+            return Err(throttled.into());
+        }
+        // Counted by itself, for a rotation is the way out of an account that has been stopped.
+        let account = self.keys.hash("enrolment", &[request.id.0.as_bytes()]);
+        match self.store.count_attempt(&account, now).await? {
+            Counted::Yes => {}
+            Counted::Wait { until } => {
+                return Err(Throttled::new(Scope::Account, until, now).into());
+            }
+            Counted::Stopped => return Err(ConfirmError::Expired),
+        }
+        let which = Which::Id(request.id.0.clone());
+        let pending = self.store.credential(&which).await?;
+        let pending = pending.filter(|c| c.person == request.person.as_str() && !c.active);
+        let credential = pending.ok_or(ConfirmError::Expired)?;
+        if credential.expires_at <= now {
+            return Err(ConfirmError::Expired);
+        }
+        let verdict = verify::totp(
+            &self.secret_of(&credential)?,
+            credential.period,
+            credential.algorithm,
+            credential.digits,
+            Memory::default(),
+            request.code,
+            now,
+        );
+        let Verdict::Accepted(memory) = verdict else {
+            return Err(ConfirmError::Wrong);
+        };
+        let accept = Accept {
+            id: credential.id,
+            memory,
+            attempt: AttemptKeys {
+                accounts: vec![account, self.account(&request.person)],
+                address,
+                network,
+            },
+            now,
+        };
+        if !self.store.activate(&accept).await? {
+            return Err(ConfirmError::Expired);
+        }
+        Ok(())
     }
 
     /// Takes the first code of the new secret; the old one stops at once.
@@ -147,8 +244,9 @@ impl Platform {
     /// # Errors
     /// [`StoreError`].
     pub async fn is_enrolled(&self, person: &PersonId) -> Result<bool, StoreError> {
-        let _ = person;
-        todo!()
+        let which = Which::ActiveOrNobodys(person.clone());
+        let found = self.store.credential(&which).await?;
+        Ok(found.is_some_and(|c| c.person == person.as_str()))
     }
 
     /// Ends every secret of a person, pending ones too. True if there was one.
@@ -156,7 +254,24 @@ impl Platform {
     /// # Errors
     /// [`StoreError`].
     pub async fn revoke(&self, person: &PersonId) -> Result<bool, StoreError> {
-        let _ = person;
-        todo!()
+        self.store.revoke(person).await
+    }
+}
+
+/// As long as the hash's output (RFC 4226, section 4 recommends 160 bits; RFC 6238, section 5.1 the hash's length).
+fn new_secret(algorithm: Algorithm) -> Secret {
+    let mut bytes = Zeroizing::new([0; 64]);
+    rand::rng().fill_bytes(bytes.as_mut_slice());
+    let length = match algorithm {
+        Algorithm::Sha1 => 20,
+        Algorithm::Sha256 => 32,
+        Algorithm::Sha512 => 64,
+    };
+    Secret::from_bytes(&bytes[..length]).expect("20 to 64 bytes")
+}
+
+impl From<Throttled> for ConfirmError {
+    fn from(Throttled { scope, retry_after }: Throttled) -> Self {
+        ConfirmError::Throttled { scope, retry_after }
     }
 }

@@ -30,6 +30,11 @@ impl PersonId {
         Ok(PersonId(id))
     }
 
+    /// Who has no app, and never will: no id that [`PersonId::new`] takes has a blank.
+    pub(crate) fn nobody() -> PersonId {
+        PersonId("no body".to_owned())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -18,6 +18,12 @@ impl Channel {
             Channel::Sms => "sms",
         }
     }
+
+    pub(crate) fn from_word(word: &str) -> Option<Channel> {
+        [Channel::Email, Channel::Sms]
+            .into_iter()
+            .find(|channel| channel.as_str() == word)
+    }
 }
 
 impl fmt::Display for Channel {

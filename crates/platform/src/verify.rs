@@ -1,6 +1,13 @@
 //! A code from the app, accepted exactly once.
 use std::net::IpAddr;
+use std::time::Instant;
 
+use couchkey_otp::UnixTime;
+use couchkey_otp::verify::{self, Verdict};
+use metrics::{counter, histogram};
+
+use crate::platform::Throttled;
+use crate::store::{Accept, AttemptKeys, Counted, Which};
 use crate::{PersonId, Platform, StoreError};
 
 /// A code that somebody typed.
@@ -76,7 +83,94 @@ impl Platform {
     /// # Errors
     /// [`VerifyError`]. Whatever it is, the code was not accepted.
     pub async fn verify(&self, request: &VerifyRequest<'_>) -> Result<Verified, VerifyError> {
-        let _ = request;
-        todo!()
+        let started = Instant::now();
+        let verdict = self.verify_at(request, self.clock.now()).await;
+        let result = match &verdict {
+            Ok(_) => "accepted",
+            Err(VerifyError::Wrong) => "wrong",
+            Err(VerifyError::Used) => "used",
+            Err(VerifyError::Throttled { .. }) => "throttled",
+            Err(VerifyError::Stopped) => "stopped",
+            Err(VerifyError::Store(_)) => "failed",
+        };
+        counter!("otp_verify_total", "result" => result).increment(1);
+        counter!("login_total", "channel" => "app", "result" => result).increment(1);
+        histogram!("otp_verify_seconds").record(started.elapsed());
+        match &verdict {
+            Ok(verified) => histogram!("otp_drift_steps").record(f64::from(verified.drift)),
+            Err(VerifyError::Used) => counter!("otp_replay_total").increment(1),
+            Err(_) => {}
+        }
+        verdict
+    }
+
+    /// Every person takes the same way through here, whether or not anybody has the id: the same rows are written,
+    /// one credential is read and opened, three codes are made and compared. Only a right code goes further.
+    async fn verify_at(
+        &self,
+        request: &VerifyRequest<'_>,
+        now: UnixTime,
+    ) -> Result<Verified, VerifyError> {
+        let [address, network] = self.failures(request.from);
+        if let Err(throttled) = self.take(&[address, network], now).await? {
+            return Err(throttled.into());
+        }
+        let account = self.account(&request.person);
+        match self.store.count_attempt(&account, now).await? {
+            Counted::Yes => {}
+            Counted::Wait { until } => {
+                return Err(Throttled::new(Scope::Account, until, now).into());
+            }
+            Counted::Stopped => return Err(VerifyError::Stopped),
+        }
+        let which = Which::ActiveOrNobodys(request.person.clone());
+        let credential = self.store.credential(&which).await?;
+        let credential = credential.ok_or(StoreError::Unreadable)?;
+        let secret = self.secret_of(&credential)?;
+        let verdict = verify::totp(
+            &secret,
+            credential.period,
+            credential.algorithm,
+            credential.digits,
+            credential.memory,
+            request.code,
+            now,
+        );
+        let theirs = credential.person == request.person.as_str();
+        match verdict {
+            Verdict::Accepted(memory) if theirs => {
+                let accept = Accept {
+                    id: credential.id,
+                    memory,
+                    attempt: AttemptKeys {
+                        accounts: vec![account],
+                        address,
+                        network,
+                    },
+                    now,
+                };
+                // Somebody else used the step between our reading and now; or the secret is not active any more.
+                if !self.store.accept(&accept).await? {
+                    return Err(VerifyError::Used);
+                }
+                Ok(Verified {
+                    step: memory.last_step.unwrap_or_default(),
+                    drift: memory.drift,
+                })
+            }
+            Verdict::Used if theirs => Err(VerifyError::Used),
+            _ => Err(VerifyError::Wrong),
+        }
+    }
+
+    /// Where an account's failures are counted, whether or not there is such an account.
+    pub(crate) fn account(&self, person: &PersonId) -> crate::store::Hash {
+        self.keys.hash("account", &[person.as_str().as_bytes()])
+    }
+}
+
+impl From<Throttled> for VerifyError {
+    fn from(Throttled { scope, retry_after }: Throttled) -> Self {
+        VerifyError::Throttled { scope, retry_after }
     }
 }

@@ -1,0 +1,98 @@
+//! PostgreSQL: for when one machine is not enough. Several servers share the database and nothing else.
+#[path = "sql.rs"]
+mod sql;
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::ConnectOptions;
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+
+use super::{Change, StoreError};
+
+type Db = sqlx::Postgres;
+type Connection = PgConnection;
+type Here = PostgresStore;
+
+const FOR_UPDATE: &str = " FOR UPDATE";
+const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
+    SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3 \
+    FOR UPDATE SKIP LOCKED) RETURNING id, challenge, channel, purpose, sealed, attempt, expires_at";
+
+/// A PostgreSQL database, 13 or newer, at the isolation level that it comes with (read committed): each rule is one
+/// statement on one row.
+#[derive(Clone)]
+pub struct PostgresStore {
+    pool: PgPool,
+}
+
+impl PostgresStore {
+    /// Connects (`postgres://user:password@host/database`) and brings the database to this version. Several servers
+    /// may do so at the same time.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not answer; [`StoreError::Schema`] when a newer version made it.
+    pub async fn connect(url: &str, connections: u32) -> Result<PostgresStore, StoreError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("couchkey")
+            .disable_statement_logging();
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options)
+            .await?;
+        sqlx::migrate!("migrations/postgres")
+            .run(&pool)
+            .await
+            .map_err(|error| StoreError::from(sqlx::Error::from(error)))?;
+        Ok(PostgresStore { pool })
+    }
+
+    async fn read(&self) -> Result<PoolConnection<Db>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(
+            &'c mut PgConnection,
+        ) -> std::pin::Pin<
+            Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+        >,
+    {
+        let mut transaction = self.pool.begin().await?;
+        match work(&mut transaction).await? {
+            Change::Commit(value) => {
+                transaction.commit().await?;
+                Ok(value)
+            }
+            Change::Rollback(value) => {
+                transaction.rollback().await?;
+                Ok(value)
+            }
+        }
+    }
+
+    /// As `write`, without waiting for the disk: for rows that many share and that may lose a second's changes when
+    /// the database crashes. The rules that need more are on the account's own row.
+    async fn write_soon<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(
+                &'c mut PgConnection,
+            ) -> std::pin::Pin<
+                Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+            > + Send
+            + 'static,
+    {
+        self.write(|c| {
+            Box::pin(async move {
+                sqlx::query("SET LOCAL synchronous_commit TO OFF")
+                    .execute(&mut *c)
+                    .await?;
+                work(c).await
+            })
+        })
+        .await
+    }
+}

@@ -1,0 +1,194 @@
+//! SQLite: one file, one writer, as durable as the disk.
+#[path = "sql.rs"]
+mod sql;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection as _};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::{Change, StoreError};
+
+type Db = sqlx::Sqlite;
+type Connection = SqliteConnection;
+type Here = SqliteStore;
+
+/// One writer: nobody else changes a row between two statements of a transaction.
+const FOR_UPDATE: &str = "";
+const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
+    SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3) \
+    RETURNING id, challenge, channel, purpose, sealed, attempt, expires_at";
+
+/// A database in one file, for one machine: write-ahead log, `synchronous=FULL`, and one writer that commits together
+/// whatever arrived while the disk was busy.
+///
+/// ```
+/// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+/// use couchkey_platform::store::SqliteStore;
+///
+/// let folder = tempfile::tempdir().unwrap();
+/// let store = SqliteStore::open(&folder.path().join("platform.sqlite")).await?;
+/// # drop(store);
+/// # Ok::<(), couchkey_platform::StoreError>(())
+/// # }).unwrap();
+/// ```
+#[derive(Clone)]
+pub struct SqliteStore {
+    readers: SqlitePool,
+    writer: mpsc::Sender<Job>,
+}
+
+/// Runs inside the group's transaction and says whether its changes stay; then waits for the commit.
+type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Running<'c> + Send>;
+type Running<'c> = std::pin::Pin<Box<dyn Future<Output = (bool, Told)> + Send + 'c>>;
+/// Tells the one who asked, once it is known whether the disk has it.
+type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+impl SqliteStore {
+    /// Opens the file, makes it if it is not there, and brings it to this version.
+    ///
+    /// # Errors
+    /// [`StoreError::Schema`] when a newer version made it; otherwise what the disk said.
+    pub async fn open(file: &Path) -> Result<SqliteStore, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .disable_statement_logging();
+        let mut writer = SqliteConnection::connect_with(&options).await?;
+        sqlx::migrate!("migrations/sqlite")
+            .run(&mut writer)
+            .await
+            .map_err(|error| StoreError::from(sqlx::Error::from(error)))?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(4)
+            .acquire_timeout(Duration::from_secs(5))
+            .connect_with(options.read_only(true))
+            .await?;
+        let (jobs, queue) = mpsc::channel(Self::GROUP);
+        tokio::spawn(write_groups(writer, queue));
+        Ok(SqliteStore {
+            readers,
+            writer: jobs,
+        })
+    }
+
+    /// The most transactions in a group.
+    const GROUP: usize = 512;
+    /// A group closes when nobody waits, or after this time.
+    const OPEN_FOR: Duration = Duration::from_millis(2);
+
+    async fn read(&self) -> Result<PoolConnection<Db>, StoreError> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(
+                &'c mut SqliteConnection,
+            ) -> std::pin::Pin<
+                Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+            > + Send
+            + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |c| {
+            Box::pin(async move {
+                let (keep, value) = match work(c).await {
+                    Ok(Change::Commit(value)) => (true, Ok(value)),
+                    Ok(Change::Rollback(value)) => (false, Ok(value)),
+                    Err(error) => (false, Err(StoreError::from(error))),
+                };
+                let told: Told = Box::new(move |durable| {
+                    // Whoever asked may have gone; what was done is done.
+                    let _ = tell.send(durable.and(value));
+                });
+                (keep, told)
+            })
+        });
+        let gone = |_| StoreError::Unavailable;
+        self.writer.send(job).await.map_err(|_| gone(()))?;
+        told.await.map_err(|_| gone(()))?
+    }
+
+    /// As `write`: here everything that waits shares one commit anyway.
+    async fn write_soon<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(
+                &'c mut SqliteConnection,
+            ) -> std::pin::Pin<
+                Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+            > + Send
+            + 'static,
+    {
+        self.write(work).await
+    }
+}
+
+/// The one writer. Ends when the last store is dropped.
+async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
+    while let Some(first) = queue.recv().await {
+        let closes = Instant::now() + SqliteStore::OPEN_FOR;
+        let mut waiting = Vec::new();
+        let durable = write_group(&mut connection, first, &mut queue, closes, &mut waiting).await;
+        if durable.is_err() {
+            let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
+        }
+        let durable = durable.map_err(StoreError::from);
+        for told in waiting {
+            told(durable);
+        }
+    }
+    let _ = connection.close().await;
+}
+
+async fn write_group(
+    connection: &mut SqliteConnection,
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+    closes: Instant,
+    waiting: &mut Vec<Told>,
+) -> sqlx::Result<()> {
+    sqlx::query("BEGIN IMMEDIATE")
+        .execute(&mut *connection)
+        .await?;
+    let mut job = first;
+    loop {
+        sqlx::query("SAVEPOINT one")
+            .execute(&mut *connection)
+            .await?;
+        let (keep, told) = job(&mut *connection).await;
+        waiting.push(told);
+        let end = if keep {
+            "RELEASE one"
+        } else {
+            "ROLLBACK TO one"
+        };
+        sqlx::query(end).execute(&mut *connection).await?;
+        if !keep {
+            sqlx::query("RELEASE one").execute(&mut *connection).await?;
+        }
+        if waiting.len() == SqliteStore::GROUP || Instant::now() >= closes {
+            break;
+        }
+        // Those whose answer was the last commit come back right away: let them in.
+        tokio::task::yield_now().await;
+        match queue.try_recv() {
+            Ok(next) => job = next,
+            Err(_) => break,
+        }
+    }
+    sqlx::query("COMMIT").execute(&mut *connection).await?;
+    Ok(())
+}
