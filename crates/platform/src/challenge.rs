@@ -256,6 +256,7 @@ impl Platform {
         let now = self.clock.now();
         self.take(&self.requests(from), now).await??;
         let challenge = self.store.challenge(&id.0, now).await?;
+        let challenge = challenge.filter(|c| c.tries < Challenge::TRIES);
         let challenge = challenge.ok_or(ChallengeError::Ended)?;
         let (recipient, ..) = self.open_letter(&challenge.id, &challenge.sealed)?;
         let void = challenge.person.is_none() && challenge.purpose != Purpose::SignUp;
