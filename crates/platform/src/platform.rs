@@ -172,10 +172,18 @@ impl Platform {
     pub async fn claim(&self, lease: u64, most: u32) -> Result<Vec<Message>, StoreError> {
         let now = self.clock.now();
         let queued = self.store.claim(now, lease, most).await?;
-        queued
-            .iter()
-            .map(|queued| self.open_message(queued))
-            .collect()
+        let mut messages = Vec::with_capacity(queued.len());
+        for queued in &queued {
+            match self.open_message(queued) {
+                Ok(message) => messages.push(message),
+                // One message that cannot be read must not hold up the others. It stays claimed, so that a server with
+                // the right keys may have it next; if none has, `sweep` counts it.
+                Err(error) => {
+                    tracing::error!(message = queued.id, %error, "a message cannot be opened");
+                }
+            }
+        }
+        Ok(messages)
     }
 
     /// Says what became of a claimed message. Sent and refused ones are wiped.
