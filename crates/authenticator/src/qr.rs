@@ -36,6 +36,15 @@ pub fn decode(image: &Grey, effort: Effort) -> Vec<Found> {
     ladder::climb(image, effort)
 }
 
+/// The texts of the QR codes in a picture's bytes; none where it is no picture.
+pub fn texts(bytes: &[u8]) -> Vec<Zeroizing<String>> {
+    let Ok(picture) = read_picture(bytes) else {
+        return Vec::new();
+    };
+    let found = decode(&picture, Effort::Still).into_iter();
+    found.map(|found| found.text).collect()
+}
+
 /// The modules of a code, row by row; `true` is dark. A reader needs four light modules all around it.
 pub struct Modules {
     side: usize,

@@ -15,6 +15,7 @@ mod aegis;
 mod andotp;
 mod bitwarden;
 mod ente;
+mod html;
 mod proton;
 mod stratum;
 mod two_fas;
@@ -24,6 +25,7 @@ use std::ops::ControlFlow;
 
 use couchkey_otp::{OtpauthError, Parsed};
 use thiserror::Error;
+use zeroize::Zeroizing;
 
 use self::file::File;
 pub use self::fit::{Cut, Kept};
@@ -257,16 +259,24 @@ pub enum ImportError {
     Cancelled,
 }
 
-/// Reads a file of whatever app.
+/// Reads the texts of the QR codes in a picture: PNG, JPEG and the like. For pages that hold set-up links as pictures.
+pub type Pictures<'a> = &'a dyn Fn(&[u8]) -> Vec<Zeroizing<String>>;
+
+/// Reads a file of whatever app. See [`Pictures`] for one that holds pictures of QR codes.
 ///
 /// # Errors
 ///
 /// [`ImportError`]; with [`ImportError::NeedsPassword`] and [`ImportError::WrongPassword`] ask, and call again.
-pub fn read(bytes: &[u8], password: Option<&str>, watch: Watch<'_>) -> Result<Import, ImportError> {
+pub fn read(
+    bytes: &[u8],
+    password: Option<&str>,
+    pictures: Pictures<'_>,
+    watch: Watch<'_>,
+) -> Result<Import, ImportError> {
     if bytes.len() > caps::FILE_BYTES {
         return Err(ImportError::TooLarge { bytes: bytes.len() });
     }
-    let file = File::new(bytes);
+    let file = File::new(bytes, pictures);
     READERS
         .iter()
         .find_map(|reader| reader(&file, password, watch))
@@ -286,6 +296,7 @@ const READERS: &[Reader] = &[
     proton::read_pass,
     andotp::read,
     ente::read,
+    html::read,
     uri_list::read,
     andotp::read_sealed,
 ];

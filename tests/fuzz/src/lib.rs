@@ -115,7 +115,7 @@ pub fn import_file(data: &[u8]) {
             Step::Deriving => ControlFlow::Break(()),
             _ => ControlFlow::Continue(()),
         };
-        if let Ok(read) = import::read(data, password, &mut go_on) {
+        if let Ok(read) = import::read(data, password, &|_| Vec::new(), &mut go_on) {
             let entries = read.accounts.len() + read.skipped.len();
             assert!(
                 entries <= caps::ENTRIES,

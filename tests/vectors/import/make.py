@@ -83,6 +83,37 @@ def uri_list():
     write("empty.txt", "")
 
 
+def google():
+    """Google's protobuf, by hand: a field is its number and wire type, then a number or a length and bytes."""
+    def varint(n):
+        return bytes([n]) if n < 128 else bytes([n & 127 | 128]) + varint(n >> 7)
+
+    def field(number, value):
+        if isinstance(value, int):
+            return varint(number << 3) + varint(value)
+        return varint(number << 3 | 2) + varint(len(value)) + value
+
+    def entry(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        parts = [key, name.encode(), issuer.encode(), ["SHA1", "SHA256", "SHA512"].index(algorithm) + 1,
+                 {6: 1, 8: 2}[digits], 1 if kind == "hotp" else 2]
+        parts += [moving] if kind == "hotp" else []
+        return b"".join(field(n + 1, part) for n, part in enumerate(parts))
+
+    def batch(index, of, entries, version=2):
+        message = b"".join(field(1, entry(e)) for e in entries)
+        message += field(2, version) + field(3, of) + field(4, index) + field(5, 77)
+        return "otpauth-migration://offline?data=" + urllib.parse.quote(b64(message), safe="")
+
+    one, two, three = [ACCOUNTS[0]], [ACCOUNTS[3]], [ACCOUNTS[4], ACCOUNTS[6]]  # all that it can carry
+    parts = [batch(0, 3, one), batch(1, 3, two), batch(2, 3, three)]
+    write("google.txt", "\n".join(parts))
+    write("google-any-order.txt", "\n".join([parts[2], parts[0], parts[2], parts[1]]))
+    write("google-two-of-three.txt", "\n".join([parts[2], parts[0]]))
+    write("google-newer.txt", batch(0, 1, one, version=3))
+    write("google-cut.txt", parts[0] + "\n" + parts[1][:-30] + "\n" + parts[2])
+
+
 def scrypt(salt, n=1024):
     return hashlib.scrypt(PASSWORD, salt=salt, n=n, r=8, p=1, dklen=32)
 
@@ -128,7 +159,8 @@ def aegis():
     write("aegis-plain.json", dump(plain(database(3)), indent=4))
     write("aegis-plain-v2.json", dump(plain(database(2))))
     write("aegis-plain-v1.json", dump(plain(database(1))))
-    write("aegis-encrypted.json", dump(encrypted(database(3))))
+    # Android's JSON writes "/" as "\\/".
+    write("aegis-encrypted.json", dump(encrypted(database(3))).replace("/", "\\/"))
     write("aegis-costly.json", dump(encrypted(database(3), n=1 << 21)))
     write("aegis-no-cost.json", dump(encrypted(database(3), n=0)))
     write("aegis-odd-cost.json", dump(encrypted(database(3), n=1000)))
@@ -401,8 +433,23 @@ def bitwarden():
     write("bitwarden-odd.csv", out.getvalue() + ',,note,"A ""note""",x,,,,,,\r\nshort,row\r\n,,login,Bad,,,,,me,,018!\r\n')
 
 
+def html():
+    page = lambda body: f"<!DOCTYPE html>\n<html><head><title>Export</title></head><body><table>{body}</table></body></html>"
+    escaped = lambda account: uri(account).replace("&", "&amp;")
+    picture = lambda text: f'<img src="data:image/png;base64,{b64(text.encode())}">'  # the test reads it as it is
+    rows = "".join(f"<tr><td><code>{escaped(a)}</code><td>{picture(uri(a))}" for a in ACCOUNTS[:4])
+    rows += "".join(f'<tr><td><a href="{escaped(a)}">link</a>' for a in ACCOUNTS[4:6])
+    rows += "".join(f"<tr><td>{picture(uri(a))}" for a in ACCOUNTS[6:])
+    write("page.html", page(picture("a logo") + rows))
+    write("page-pictures.html", page("".join(map(picture, [uri(ACCOUNTS[0]), "nothing to read", uri(ACCOUNTS[1])]))))
+    write("page-without.html", page("Nothing here but <b>words</b>"))
+    write("page-deep.html", page("<div>" * 20000 + f"<p>{escaped(ACCOUNTS[0])}"))
+
+
 def main():
     uri_list()
+    google()
+    html()
     aegis()
     two_fas()
     ente()

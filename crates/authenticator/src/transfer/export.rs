@@ -374,7 +374,7 @@ impl Authenticator {
                     true => std::ops::ControlFlow::Break(()),
                     false => std::ops::ControlFlow::Continue(()),
                 };
-                let read = import::read(bytes, password, &mut step);
+                let read = import::read(bytes, password, &|_| Vec::new(), &mut step);
                 self.go_on()?;
                 read.map_err(|_| ErrorCode::ExportDiffers)?.accounts
             }

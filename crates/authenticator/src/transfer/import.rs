@@ -172,7 +172,7 @@ impl Authenticator {
                 false => ControlFlow::Continue(()),
             }
         };
-        let read = import::read(&bytes, password, &mut step);
+        let read = import::read(&bytes, password, &qr::texts, &mut step);
         if self.cancelled() {
             // Even where the reader had ended by then: whoever cancels, or locks the vault, wants to see nothing.
             self.discard_preview();

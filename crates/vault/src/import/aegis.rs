@@ -37,8 +37,12 @@ fn open(text: &str, password: Option<&str>, watch: Watch<'_>) -> Result<Import, 
     let Some(slots) = vault.header.slots else {
         return entries(vault.db.get(), watch);
     };
-    let sealed: &str = serde_json::from_str(vault.db.get()).map_err(|_| DAMAGED)?;
-    let sealed = BASE64.decode(sealed.as_bytes()).map_err(|_| DAMAGED)?;
+    let sealed: String = serde_json::from_str(vault.db.get()).map_err(|_| DAMAGED)?;
+    let sealed: Vec<u8> = sealed
+        .bytes()
+        .filter(|b| !b.is_ascii_whitespace())
+        .collect();
+    let sealed = BASE64.decode(&sealed).map_err(|_| DAMAGED)?;
     let params = vault.header.params.ok_or(DAMAGED)?;
     let slots: Vec<Slot> = slots.into_iter().filter(|slot| slot.kind == 1).collect();
     if slots.is_empty() {

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use super::Pictures;
+
 /// A file of some app.
 pub(super) struct File<'a> {
     /// All of it.
@@ -14,6 +16,8 @@ pub(super) struct File<'a> {
     pub text: Option<&'a str>,
     /// What its JSON looks like from outside.
     pub json: Json,
+    /// Reads the QR codes of a picture in it.
+    pub pictures: Pictures<'a>,
 }
 
 /// JSON, judged by its outermost names. A file that is cut short still shows those that came before the cut.
@@ -31,7 +35,7 @@ pub(super) struct Json {
 const MOST_NAMES: usize = 64;
 
 impl<'a> File<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> File<'a> {
+    pub(super) fn new(bytes: &'a [u8], pictures: Pictures<'a>) -> File<'a> {
         let text = std::str::from_utf8(bytes).ok();
         let text = text.map(|text| text.strip_prefix('\u{feff}').unwrap_or(text));
         let begins = text.and_then(|text| text.trim_start().chars().next());
@@ -39,7 +43,12 @@ impl<'a> File<'a> {
             (Some(text), Some('{' | '[')) => Json::look(text),
             _ => Json::default(),
         };
-        File { bytes, text, json }
+        File {
+            bytes,
+            text,
+            json,
+            pictures,
+        }
     }
 }
 

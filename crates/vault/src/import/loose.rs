@@ -211,6 +211,11 @@ pub(super) fn field(
         };
         let (issuer, account) = around.names(&mut warnings);
         let enrolment = &mut parsed.enrolment;
+        // `steam://` names its issuer; the entry's name then tells two of them apart.
+        let account = match (&enrolment.issuer, &issuer) {
+            (Some(known), Some(name)) if account.is_empty() && known != name => name.clone(),
+            _ => account,
+        };
         enrolment.issuer = enrolment.issuer.take().or(issuer);
         enrolment.account = account;
         let named = [
