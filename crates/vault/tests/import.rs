@@ -5,7 +5,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use couchkey_otp::{Algorithm, Kind, otpauth};
-use couchkey_vault::import::{self, Import, ImportError, Imported, SkipReason};
+use couchkey_vault::import::{self, Import, ImportError, Imported, SkipReason, Step};
+use proptest::prelude::*;
+use proptest::sample::Index;
 use zeroize::Zeroizing;
 
 /// The accounts 1 to 8 of the README, as setup links.
@@ -202,4 +204,151 @@ fn tables() -> Vec<PathBuf> {
 
 fn vectors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/import")
+}
+
+/// What a mutation does to bytes.
+#[derive(Clone, Copy, Debug)]
+enum Change {
+    Cut,
+    Flip(u8),
+    Insert(u8),
+    Remove,
+    Repeat,
+}
+
+fn change() -> impl Strategy<Value = (Index, Change)> {
+    let change = prop_oneof![
+        Just(Change::Cut),
+        any::<u8>().prop_map(Change::Flip),
+        prop::sample::select(b"\"{}[],:0-\\\xff|\n<&".to_vec()).prop_map(Change::Insert),
+        Just(Change::Remove),
+        Just(Change::Repeat),
+    ];
+    (any::<Index>(), change)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// Mutated fixtures: an answer or an error, and no key is derived for them, because that costs what a file asks for.
+    #[test]
+    fn no_mutation_of_a_file_breaks_a_reader(
+        file in prop::sample::select(fixtures()),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let mut bytes = fs::read(file).expect("it can be read");
+        for (index, change) in changes {
+            if bytes.is_empty() {
+                break;
+            }
+            let at = index.index(bytes.len());
+            match change {
+                Change::Cut => bytes.truncate(at),
+                Change::Flip(bits) => bytes[at] ^= bits,
+                Change::Insert(byte) => bytes.insert(at, byte),
+                Change::Remove => drop(bytes.remove(at)),
+                Change::Repeat => bytes.extend_from_within(at..),
+            }
+        }
+        let mut no_key = |step| match step {
+            Step::Deriving => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        };
+        if let Ok(import) = import::read(&bytes, Some("test"), &pictures, &mut no_key) {
+            let entries = import.accounts.len() + import.skipped.len();
+            prop_assert!(entries <= import::caps::ENTRIES, "no more than a vault holds");
+        }
+    }
+}
+
+#[test]
+fn more_entries_than_a_vault_holds_are_refused_by_every_plain_format() {
+    let entries = import::caps::ENTRIES + 1;
+    let uri = ACCOUNTS[0];
+    let list = |entry: &str| vec![entry; entries].join(",");
+    let files = [
+        vec![uri; entries].join("\n"),
+        format!("{uri}&codeDisplay=\n").repeat(entries),
+        format!(
+            r#"{{"version":1,"header":{{"slots":null,"params":null}},"db":{{"version":3,"entries":[{}]}}}}"#,
+            list("1")
+        ),
+        format!(r#"{{"schemaVersion":4,"services":[{}]}}"#, list("1")),
+        format!(r#"{{"Authenticators":[{}]}}"#, list("1")),
+        format!(r#"{{"encrypted":false,"items":[{}]}}"#, list("1")),
+        format!(
+            "folder,type,name,login_totp\n{}",
+            ",login,x,\n".repeat(entries)
+        ),
+        format!(r#"{{"version":1,"entries":[{}]}}"#, list("1")),
+        format!(r#"{{"vaults":{{"a":{{"items":[{}]}}}}}}"#, list("1")),
+        format!(r#"[{{"secret":"","label":"","type":""}},{}]"#, list("1")),
+        format!("<html>{}", format!("<a href=\"{uri}\">").repeat(entries)),
+    ];
+    for file in files {
+        let read = import::read(file.as_bytes(), None, &pictures, &mut |_| {
+            ControlFlow::Continue(())
+        });
+        let error = read.err();
+        let refused = matches!(error, Some(ImportError::TooManyEntries { .. }));
+        assert!(refused, "{}: {error:?}", &file[..60]);
+    }
+}
+
+#[test]
+fn whoever_watches_can_stop_the_reading_and_sees_how_far_it_is() {
+    let file = bytes("uris.txt");
+    let stopped = import::read(&file, None, &pictures, &mut |_| ControlFlow::Break(()));
+    assert_eq!(
+        stopped.err(),
+        Some(ImportError::Cancelled),
+        "at the first entry"
+    );
+
+    let mut steps = Vec::new();
+    let mut watch = |step| {
+        steps.push(step);
+        ControlFlow::Continue(())
+    };
+    import::read(&file, None, &pictures, &mut watch).expect("a good file");
+    let end = Step::Reading { done: 8, of: 8 };
+    assert_eq!(steps.last(), Some(&end), "all of it");
+
+    let sealed = bytes("ente-encrypted.json");
+    let mut watch = |step| match step {
+        Step::Deriving => ControlFlow::Break(()),
+        step => panic!("{step:?} before there is a key"),
+    };
+    let stopped = import::read(&sealed, Some("test"), &pictures, &mut watch);
+    assert_eq!(
+        stopped.err(),
+        Some(ImportError::Cancelled),
+        "before the key"
+    );
+}
+
+#[test]
+fn a_file_of_more_bytes_than_the_cap_is_not_looked_at() {
+    let bytes = import::caps::FILE_BYTES + 1;
+    let read = import::read(&vec![b'#'; bytes], None, &pictures, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(
+        read.err(),
+        Some(ImportError::TooLarge { bytes }),
+        "the cap is named"
+    );
+}
+
+/// Every file beside the tables that some app might have written.
+fn fixtures() -> Vec<PathBuf> {
+    let entries = fs::read_dir(vectors()).expect("the folder is there");
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let is_ours = |path: &PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        matches!(ending, Some("tsv" | "md" | "py"))
+    };
+    let mut files: Vec<PathBuf> = paths.filter(|path| !is_ours(path)).collect();
+    files.sort();
+    files
 }

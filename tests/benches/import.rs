@@ -1,0 +1,67 @@
+//! How long another app's export takes from the file's bytes to the preview, apart from its key derivation. Figures go to
+//! docs/benchmarks.md.
+
+use std::hint::black_box;
+use std::ops::ControlFlow;
+
+use couchkey_otp::otpauth;
+use couchkey_tests::machine::{Machine, uri};
+use couchkey_vault::export::{aegis, uri_list};
+use couchkey_vault::import::{Imported, read};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use rand::{SeedableRng, rngs::StdRng};
+
+fn accounts(count: usize) -> Vec<Imported> {
+    let accounts = (0..count).map(|n| {
+        let parsed = otpauth::read(&uri(n)).expect("it enrols");
+        Imported {
+            groups: vec![format!("group {}", n % 50)],
+            ..Imported::plain(parsed)
+        }
+    });
+    accounts.collect()
+}
+
+/// The readers alone: twice as many take twice as long.
+fn readers(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("import: read a file");
+    group.sample_size(10);
+    for count in [1_000, 10_000] {
+        group.throughput(Throughput::Elements(count as u64));
+        let accounts = accounts(count);
+        let aegis = aegis(&accounts, &mut StdRng::seed_from_u64(1));
+        let links = uri_list(&accounts);
+        for (name, bytes) in [("Aegis", aegis.as_slice()), ("links", links.as_bytes())] {
+            let id = BenchmarkId::new(name, count);
+            group.bench_with_input(id, bytes, |bencher, bytes| {
+                bencher.iter(|| {
+                    let mut go_on = |_| ControlFlow::Continue(());
+                    let read = read(bytes, None, &|_| Vec::new(), &mut go_on);
+                    black_box(read.expect("our own export").accounts.len())
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+/// From the file to the preview, with a vault that is open: the limit is 3 s for 10,000 accounts.
+fn preview(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("import: file to preview");
+    group.sample_size(10);
+    for count in [1_000, 10_000] {
+        let app = Machine::new().start();
+        app.create_vault(None).expect("a fresh machine");
+        let file = aegis(&accounts(count), &mut StdRng::seed_from_u64(1));
+        group.bench_with_input(BenchmarkId::new("Aegis", count), &file, |bencher, file| {
+            bencher.iter(|| {
+                let preview = app.import_file(file.clone(), &mut |_| ());
+                black_box(preview.expect("our own export").rows.len())
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, readers, preview);
+criterion_main!(benches);
