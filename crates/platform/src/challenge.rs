@@ -193,6 +193,28 @@ impl Platform {
     /// Sends a code to an address, if anybody has it (for [`Purpose::SignUp`]: to anybody). Ends an earlier challenge
     /// for the same address and purpose.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{ChallengeError, ChallengeRequest, Purpose, Recipient};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let request = ChallengeRequest {
+    ///     recipient: Recipient::email("ana@example.tv")?,
+    ///     purpose: Purpose::SignUp,
+    ///     from,
+    ///     language: Some("pt".into()),
+    /// };
+    /// let answer = platform.challenge(&request).await?;
+    ///
+    /// assert_eq!(answer.digits, 6);
+    /// let again = platform.challenge(&request).await;
+    /// assert_eq!(again, Err(ChallengeError::Cooldown { retry_after: 30 }));
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`ChallengeError`].
     pub async fn challenge(
@@ -246,6 +268,28 @@ impl Platform {
 
     /// Sends the same code once more; its tries keep counting and its end stays.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{ChallengeRequest, Purpose, Recipient};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let request = ChallengeRequest {
+    ///     recipient: Recipient::email("ana@example.tv")?,
+    ///     purpose: Purpose::SignUp,
+    ///     from,
+    ///     language: Some("pt".into()),
+    /// };
+    /// let answer = platform.challenge(&request).await?;
+    ///
+    /// clock.advance(30);
+    /// let again = platform.resend(&answer.id, from).await?;
+    /// assert_eq!(again.expires_at, answer.expires_at);
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`ChallengeError::Cooldown`] when it is too early, [`ChallengeError::Ended`] when it is too late.
     pub async fn resend(
@@ -275,6 +319,31 @@ impl Platform {
     }
 
     /// Accepts the code of a challenge exactly once.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{ChallengeRequest, Purpose, Recipient, RedeemRequest};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let request = ChallengeRequest {
+    ///     recipient: Recipient::email("ana@example.tv")?,
+    ///     purpose: Purpose::SignUp,
+    ///     from,
+    ///     language: Some("pt".into()),
+    /// };
+    /// let answer = platform.challenge(&request).await?;
+    ///
+    /// let message = platform.claim(60, 1).await?.pop().expect("one waits");
+    /// let request = RedeemRequest { id: answer.id, purpose: Purpose::SignUp, code: message.code.expose(), from };
+    /// let redeemed = platform.redeem(&request).await?;
+    /// assert!(redeemed.created && redeemed.offer_app);
+    /// let contacts = platform.contacts(&redeemed.person).await?;
+    /// assert_eq!(contacts[0].address(), "ana@example.tv");
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`RedeemError`]. Whatever it is, the code was not accepted.
@@ -331,6 +400,19 @@ impl Platform {
     /// Says that a person has an address, which the caller has verified by other means.
     ///
     /// Returns whose it is: another person's if they had it before.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{PersonId, Recipient};
+    ///
+    /// let ana = PersonId::new("fam-0042")?;
+    /// let address = Recipient::email("ana@example.tv")?;
+    /// assert!(platform.add_contact(&ana, &address).await? == ana);
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`StoreError`].

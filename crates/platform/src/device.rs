@@ -140,6 +140,24 @@ impl Platform {
 
     /// Gives a television its codes.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{DeviceRequest};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let tv = platform.authorize_device(&DeviceRequest {
+    ///     client: "StreamTV for webOS".into(),
+    ///     device: "Living room, LG C3".into(),
+    ///     place: Some("Lisbon, Portugal".into()),
+    ///     from,
+    /// }).await?;
+    /// assert!(tv.verification_uri_complete.starts_with("https://example.tv/link?user_code="));
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`DeviceError`].
     pub async fn authorize_device(
@@ -217,6 +235,30 @@ impl Platform {
 
     /// Signs the television in as `person`, whom the caller has authenticated and who has seen [`DeviceShown`].
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{DeviceRequest, PersonId};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let tv = platform.authorize_device(&DeviceRequest {
+    ///     client: "StreamTV for webOS".into(),
+    ///     device: "Living room, LG C3".into(),
+    ///     place: Some("Lisbon, Portugal".into()),
+    ///     from,
+    /// }).await?;
+    /// assert!(tv.verification_uri_complete.starts_with("https://example.tv/link?user_code="));
+    ///
+    /// let shown = platform.device(&tv.user_code, from).await?;
+    /// assert_eq!(shown.place.as_deref(), Some("Lisbon, Portugal")); // the person reads this, and says yes
+    /// let ana = PersonId::new("fam-0042")?;
+    /// platform.approve_device(&tv.user_code, &ana, from).await?;
+    /// assert!(platform.poll_device(&tv.device_code).await? == ana);
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`DecideError`].
     pub async fn approve_device(
@@ -254,6 +296,30 @@ impl Platform {
     }
 
     /// What the television asks every `interval` seconds. The person comes out exactly once.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{DeviceRequest, PollError};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let tv = platform.authorize_device(&DeviceRequest {
+    ///     client: "StreamTV for webOS".into(),
+    ///     device: "Living room, LG C3".into(),
+    ///     place: Some("Lisbon, Portugal".into()),
+    ///     from,
+    /// }).await?;
+    /// assert!(tv.verification_uri_complete.starts_with("https://example.tv/link?user_code="));
+    ///
+    /// let answer = platform.poll_device(&tv.device_code).await;
+    /// assert_eq!(answer.err(), Some(PollError::AuthorizationPending));
+    /// clock.advance(5);
+    /// platform.deny_device(&tv.user_code, from).await?;
+    /// assert_eq!(platform.poll_device(&tv.device_code).await.err(), Some(PollError::AccessDenied));
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`PollError`].

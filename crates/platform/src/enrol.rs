@@ -115,6 +115,21 @@ impl Platform {
     /// Makes a secret for a person who has none. It counts once [`confirm`](Platform::confirm) has seen one code; a
     /// second enrolment takes the place of one that waits.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{EnrolRequest, PersonId};
+    ///
+    /// let person = PersonId::new("fam-0042")?;
+    /// let request = EnrolRequest { person: person.clone(), account: "ana@example.tv".into() };
+    /// let enrolled = platform.enrol(&request).await?;
+    /// assert!(enrolled.uri.starts_with("otpauth://totp/StreamTV:ana%40example.tv?secret="));
+    /// assert!(!platform.is_enrolled(&person).await?, "not before its first code");
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`EnrolError::AlreadyEnrolled`] when there is an active one.
     pub async fn enrol(&self, request: &EnrolRequest) -> Result<Enrolled, EnrolError> {
@@ -125,6 +140,34 @@ impl Platform {
 
     /// Makes a new secret for a person who has one, for a lost phone or a family member who left. The old one works
     /// until the new one is confirmed.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # use couchkey_platform::testing::app_code;
+    /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let person = PersonId::new("fam-0042")?;
+    /// let request = EnrolRequest { person: person.clone(), account: "ana@example.tv".into() };
+    /// let enrolled = platform.enrol(&request).await?;
+    /// assert!(enrolled.uri.starts_with("otpauth://totp/StreamTV:ana%40example.tv?secret="));
+    ///
+    /// // The person scans the QR code and types what their app shows.
+    /// let code = app_code(&platform, &enrolled.uri);
+    /// let request = ConfirmRequest { person: person.clone(), id: enrolled.id, code: &code, from };
+    /// platform.confirm(&request).await?;
+    /// assert!(platform.is_enrolled(&person).await?);
+    ///
+    /// let new = platform.begin_rotation(&EnrolRequest { person: person.clone(), account: "ana@example.tv".into() }).await?;
+    /// let code = app_code(&platform, &new.uri);
+    /// let request = ConfirmRequest { person: person.clone(), id: new.id, code: &code, from };
+    /// platform.confirm_rotation(&request).await?; // from here on the old secret is dead
+    /// assert!(platform.revoke(&person).await?, "and this ends the new one too");
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Security
     /// Authenticate the person afresh, by the old app or by [`redeem`](Platform::redeem): whoever rotates has the
@@ -178,6 +221,28 @@ impl Platform {
     }
 
     /// Takes the first code of an enrolment and uses it up.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # use couchkey_platform::testing::app_code;
+    /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let person = PersonId::new("fam-0042")?;
+    /// let request = EnrolRequest { person: person.clone(), account: "ana@example.tv".into() };
+    /// let enrolled = platform.enrol(&request).await?;
+    /// assert!(enrolled.uri.starts_with("otpauth://totp/StreamTV:ana%40example.tv?secret="));
+    ///
+    /// // The person scans the QR code and types what their app shows.
+    /// let code = app_code(&platform, &enrolled.uri);
+    /// let request = ConfirmRequest { person: person.clone(), id: enrolled.id, code: &code, from };
+    /// platform.confirm(&request).await?;
+    /// assert!(platform.is_enrolled(&person).await?);
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
     ///
     /// # Errors
     /// [`ConfirmError`].

@@ -188,6 +188,30 @@ impl Platform {
 
     /// Says what became of a claimed message. Sent and refused ones are wiped.
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{ChallengeRequest, Outcome, Purpose, Recipient};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let request = ChallengeRequest {
+    ///     recipient: Recipient::email("ana@example.tv")?,
+    ///     purpose: Purpose::SignUp,
+    ///     from,
+    ///     language: Some("pt".into()),
+    /// };
+    /// let answer = platform.challenge(&request).await?;
+    ///
+    /// let message = platform.claim(60, 1).await?.pop().expect("one waits");
+    /// assert_eq!(message.recipient.address(), "ana@example.tv");
+    /// assert!(platform.claim(60, 1).await?.is_empty(), "it is ours for a minute");
+    /// platform.settle(&message, Outcome::Sent).await?;
+    /// # let _ = answer;
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`StoreError`]; the message stays claimed until its lease ends.
     pub async fn settle(&self, message: &Message, outcome: Outcome) -> Result<(), StoreError> {

@@ -4,12 +4,14 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use couchkey_otp::UnixTime;
 
-use crate::Clock;
+use crate::store::MemoryStore;
+use crate::{Clock, KeyRing, Platform, Settings};
 
 /// A clock that a test moves.
 #[derive(Debug, Default)]
@@ -31,6 +33,29 @@ impl Clock for TestClock {
     fn now(&self) -> UnixTime {
         UnixTime::from_secs(self.0.load(Ordering::SeqCst))
     }
+}
+
+/// A platform in memory, in 2027, and its clock.
+pub async fn platform() -> (Platform, Arc<TestClock>) {
+    let clock = Arc::new(TestClock::at(1_800_000_000));
+    let settings = Settings::new("StreamTV", "https://example.tv/link");
+    let store = Arc::new(MemoryStore::new());
+    let platform = Platform::start(store, clock.clone(), KeyRing::generate(), settings).await;
+    (platform.expect("memory does not fail"), clock)
+}
+
+/// The code that an app shows now which has read this otpauth URI.
+pub fn app_code(platform: &Platform, uri: &str) -> String {
+    let read = couchkey_otp::otpauth::read(uri).expect("it is ours");
+    let couchkey_otp::Enrolment {
+        kind,
+        secret,
+        algorithm,
+        digits,
+        ..
+    } = read.enrolment;
+    let code = couchkey_otp::code_of(&kind, &secret, algorithm, digits, platform.now());
+    code.as_str().to_owned()
 }
 
 /// A PostgreSQL server of Debian's packages (or of the `PATH`) with a data directory of its own. It listens on a

@@ -80,6 +80,34 @@ pub enum VerifyError {
 impl Platform {
     /// Accepts a code of a person's app exactly once (RFC 6238, section 5.2).
     ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # use couchkey_platform::testing::app_code;
+    /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId, VerifyError, VerifyRequest};
+    ///
+    /// # let from = "203.0.113.7".parse()?;
+    /// let person = PersonId::new("fam-0042")?;
+    /// let request = EnrolRequest { person: person.clone(), account: "ana@example.tv".into() };
+    /// let enrolled = platform.enrol(&request).await?;
+    /// assert!(enrolled.uri.starts_with("otpauth://totp/StreamTV:ana%40example.tv?secret="));
+    ///
+    /// // The person scans the QR code and types what their app shows.
+    /// let code = app_code(&platform, &enrolled.uri);
+    /// let request = ConfirmRequest { person: person.clone(), id: enrolled.id, code: &code, from };
+    /// platform.confirm(&request).await?;
+    /// assert!(platform.is_enrolled(&person).await?);
+    ///
+    /// clock.advance(60);
+    /// let code = app_code(&platform, &enrolled.uri);
+    /// let request = VerifyRequest { person, code: &code, from };
+    /// assert!(platform.verify(&request).await.is_ok());
+    /// assert_eq!(platform.verify(&request).await, Err(VerifyError::Used));
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
     /// # Errors
     /// [`VerifyError`]. Whatever it is, the code was not accepted.
     pub async fn verify(&self, request: &VerifyRequest<'_>) -> Result<Verified, VerifyError> {
