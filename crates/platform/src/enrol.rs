@@ -249,13 +249,12 @@ impl Platform {
     pub async fn confirm(&self, request: &ConfirmRequest<'_>) -> Result<(), ConfirmError> {
         let now = self.clock.now();
         let [address, network] = self.failures(request.from);
-        if let Err(throttled) = self.take(&[address, network], now).await? {
-            return Err(throttled.into());
-        }
         // Counted by itself, for a rotation is the way out of an account that has been stopped.
         let account = self.keys.hash("enrolment", &[request.id.0.as_bytes()]);
-        match self.store.count_attempt(&account, now).await? {
+        let buckets = [address, network];
+        match self.store.count_attempt(&account, &buckets, now).await? {
             Counted::Yes => {}
+            Counted::Full(full) => return Err(Throttled::by(full, now).into()),
             Counted::Wait { until } => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }

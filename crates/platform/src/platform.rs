@@ -7,7 +7,7 @@ use couchkey_otp::verify::Memory;
 use couchkey_otp::{Algorithm, Digits, Period, Secret, UnixTime};
 use metrics::counter;
 
-use crate::store::{Bucket, Credential, Outcome, Sealed, SealedKind, Store, Which};
+use crate::store::{Bucket, Credential, Full, Outcome, Sealed, SealedKind, Store, Which};
 use crate::{Clock, KeyRing, Message, PersonId, Purpose, Scope, StoreError};
 
 /// What a service chooses. [`Settings::new`] has the figures of the standards.
@@ -348,11 +348,10 @@ impl Platform {
         buckets: &[Bucket; 2],
         now: UnixTime,
     ) -> Result<Result<(), Throttled>, StoreError> {
-        let Some(full) = self.store.spend(buckets, now).await? else {
-            return Ok(Ok(()));
-        };
-        let scope = [Scope::Address, Scope::Network][full.bucket];
-        Ok(Err(Throttled::new(scope, full.until, now)))
+        Ok(match self.store.spend(buckets, now).await? {
+            None => Ok(()),
+            Some(full) => Err(Throttled::by(full, now)),
+        })
     }
 }
 
@@ -364,6 +363,12 @@ pub(crate) struct Throttled {
 }
 
 impl Throttled {
+    /// By a bucket of [`Platform::failures`] or [`Platform::requests`].
+    pub(crate) fn by(full: Full, now: UnixTime) -> Throttled {
+        let scope = [Scope::Address, Scope::Network][full.bucket];
+        Throttled::new(scope, full.until, now)
+    }
+
     pub(crate) fn new(scope: Scope, until: UnixTime, now: UnixTime) -> Throttled {
         counter!("otp_throttled_total", "scope" => scope.as_str()).increment(1);
         Throttled {

@@ -39,8 +39,13 @@ pub trait Store: Send + Sync {
     async fn spend(&self, buckets: &[Bucket], now: UnixTime) -> Result<Option<Full>, StoreError>;
     /// Gives one unit back to each bucket: what was taken was no failure.
     async fn refund(&self, buckets: &[Bucket], now: UnixTime) -> Result<(), StoreError>;
-    /// Counts one attempt at an account, as a failure, before it is looked at.
-    async fn count_attempt(&self, account: &Hash, now: UnixTime) -> Result<Counted, StoreError>;
+    /// Counts one attempt at an account, as a failure, before it is looked at; and in the buckets before that.
+    async fn count_attempt(
+        &self,
+        account: &Hash,
+        buckets: &[Bucket],
+        now: UnixTime,
+    ) -> Result<Counted, StoreError>;
     /// Remembers a step if it is later than the one in the row (compare and set), and clears `attempt`. False if not.
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError>;
 
@@ -217,6 +222,8 @@ pub struct Full {
 pub enum Counted {
     /// It may, and it has been counted.
     Yes,
+    /// Not from there; the account has not been counted.
+    Full(Full),
     /// Too soon; it has not been counted.
     Wait {
         /// When the next one is looked at.

@@ -140,12 +140,11 @@ impl Platform {
         now: UnixTime,
     ) -> Result<Verified, VerifyError> {
         let [address, network] = self.failures(request.from);
-        if let Err(throttled) = self.take(&[address, network], now).await? {
-            return Err(throttled.into());
-        }
         let account = self.account(&request.person);
-        match self.store.count_attempt(&account, now).await? {
+        let buckets = [address, network];
+        match self.store.count_attempt(&account, &buckets, now).await? {
             Counted::Yes => {}
+            Counted::Full(full) => return Err(Throttled::by(full, now).into()),
             Counted::Wait { until } => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }

@@ -236,7 +236,15 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    async fn count_attempt(&self, account: &Hash, now: UnixTime) -> Result<Counted, StoreError> {
+    async fn count_attempt(
+        &self,
+        account: &Hash,
+        buckets: &[Bucket],
+        now: UnixTime,
+    ) -> Result<Counted, StoreError> {
+        if let Some(full) = self.spend(buckets, now).await? {
+            return Ok(Counted::Full(full));
+        }
         let mut tables = self.tables();
         let throttle = tables.attempts.entry(*account).or_default();
         Ok(match throttle.attempt(now) {

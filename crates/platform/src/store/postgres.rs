@@ -15,6 +15,7 @@ type Db = sqlx::Postgres;
 type Connection = PgConnection;
 type Here = PostgresStore;
 
+const ONE_WRITER: bool = false;
 const FOR_UPDATE: &str = " FOR UPDATE";
 const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
     SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3 \

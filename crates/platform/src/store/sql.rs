@@ -4,7 +4,7 @@ use couchkey_otp::verify::{Memory, Throttle};
 use couchkey_otp::{Algorithm, Digits, Period, UnixTime};
 use sqlx::Row as _;
 
-use super::{CLAIM, Connection, Db, FOR_UPDATE, Here};
+use super::{CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER};
 use crate::store::{
     Accept, AttemptKeys, Bucket, COOLDOWN, Challenge, Change, Contact, Counted, Credential, Device,
     FIRST_COOLDOWN, Full, Hash, NewChallenge, Outcome, Polled, QUIET, Queued, Quota, Record,
@@ -61,10 +61,37 @@ impl Store for Here {
         .await
     }
 
-    async fn count_attempt(&self, account: &Hash, now: UnixTime) -> Result<Counted, StoreError> {
-        let account = *account;
-        self.write(move |c| Box::pin(count_attempt(c, account, now)))
-            .await
+    async fn count_attempt(
+        &self,
+        account: &Hash,
+        buckets: &[Bucket],
+        now: UnixTime,
+    ) -> Result<Counted, StoreError> {
+        let (account, buckets) = (*account, buckets.to_vec());
+        if ONE_WRITER {
+            // One commit for both.
+            return self
+                .write(move |c| {
+                    Box::pin(async move {
+                        match spend(c, buckets, now).await? {
+                            Change::Rollback(Some(full)) => {
+                                Ok(Change::Rollback(Counted::Full(full)))
+                            }
+                            // What the buckets took stays, whatever the account says.
+                            _ => Ok(Change::Commit(count_attempt(c, account, now).await?)),
+                        }
+                    })
+                })
+                .await;
+        }
+        // Rows that many share are not held while the disk takes the account's.
+        if let Some(full) = self.spend(&buckets, now).await? {
+            return Ok(Counted::Full(full));
+        }
+        self.write(move |c| {
+            Box::pin(async move { Ok(Change::Commit(count_attempt(c, account, now).await?)) })
+        })
+        .await
     }
 
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError> {
@@ -398,11 +425,7 @@ async fn spend(
 }
 
 /// One statement decides and counts, so that a thousand attempts at once are not a thousand guesses.
-async fn count_attempt(
-    c: &mut Connection,
-    account: Hash,
-    now: UnixTime,
-) -> sqlx::Result<Change<Counted>> {
+async fn count_attempt(c: &mut Connection, account: Hash, now: UnixTime) -> sqlx::Result<Counted> {
     const COUNT: &str = "INSERT INTO attempts (account, failures, locked_until) VALUES ($1, 1, 0) \
         ON CONFLICT (account) DO UPDATE SET failures = attempts.failures + 1, locked_until = $2 + CASE \
         WHEN attempts.failures + 1 < $3 THEN 0 \
@@ -419,20 +442,20 @@ async fn count_attempt(
         .fetch_optional(&mut *c)
         .await?;
     if counted.is_some() {
-        return Ok(Change::Commit(Counted::Yes));
+        return Ok(Counted::Yes);
     }
     let row = sqlx::query::<Db>("SELECT failures, locked_until FROM attempts WHERE account = $1")
         .bind(account.as_slice())
         .fetch_optional(&mut *c)
         .await?;
-    Ok(Change::Rollback(match row {
+    Ok(match row {
         Some(row) if row.try_get::<i64, _>(0)? >= i64::from(Throttle::MOST) => Counted::Stopped,
         Some(row) => Counted::Wait {
             until: unix(row.try_get(1)?),
         },
         // A success of somebody else cleared it in between.
         None => Counted::Wait { until: now },
-    }))
+    })
 }
 
 /// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up.

@@ -21,6 +21,7 @@ type Connection = SqliteConnection;
 type Here = SqliteStore;
 
 /// One writer: nobody else changes a row between two statements of a transaction.
+const ONE_WRITER: bool = true;
 const FOR_UPDATE: &str = "";
 const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
     SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3) \
@@ -71,6 +72,7 @@ impl SqliteStore {
             .map_err(|error| StoreError::from(sqlx::Error::from(error)))?;
         let readers = SqlitePoolOptions::new()
             .max_connections(4)
+            .test_before_acquire(false) // a file does not hang up
             .acquire_timeout(Duration::from_secs(5))
             .connect_with(options.read_only(true))
             .await?;
