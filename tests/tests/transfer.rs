@@ -155,7 +155,11 @@ fn export_wipe_import_gives_the_same_accounts_order_groups_notes_and_codes() {
             (plan.accounts, &plan.left_out),
             "{format:?}: as it was said before"
         );
-        assert_eq!(inside(folder.path()), [to.clone()], "{format:?}: one file");
+        assert_eq!(
+            inside(folder.path()),
+            std::slice::from_ref(&to),
+            "{format:?}: one file"
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt as _;
@@ -405,7 +409,7 @@ fn an_export_that_cannot_be_written_leaves_nothing_and_says_why() {
     }
     assert_eq!(
         inside(folder.path()),
-        [there.clone()],
+        std::slice::from_ref(&there),
         "no temporary file is left"
     );
     let replaced = app.export_file(

@@ -3,4 +3,5 @@
 mod inspect;
 mod run;
 mod terminal;
+mod transfer;
 mod vault;
