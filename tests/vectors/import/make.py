@@ -114,8 +114,8 @@ def google():
     write("google-cut.txt", parts[0] + "\n" + parts[1][:-30] + "\n" + parts[2])
 
 
-def scrypt(salt, n=1024):
-    return hashlib.scrypt(PASSWORD, salt=salt, n=n, r=8, p=1, dklen=32)
+def scrypt(salt, n=1024, password=PASSWORD):
+    return hashlib.scrypt(password, salt=salt, n=n, r=8, p=1, dklen=32)
 
 
 def aegis():
@@ -146,9 +146,10 @@ def aegis():
     def hexed(sealed, nonce):
         return sealed[:-16].hex(), {"nonce": nonce.hex(), "tag": sealed[-16:].hex()}
 
-    def encrypted(db, **changed):
+    def encrypted(db, password=PASSWORD, **changed):
         master, nonce = salt("aegis master", 32), salt("aegis db", 12)
-        key, key_params = hexed(gcm(scrypt(salt("aegis", 32)), salt("aegis slot", 12), master), salt("aegis slot", 12))
+        key, key_params = hexed(gcm(scrypt(salt("aegis", 32), password=password), salt("aegis slot", 12), master),
+                                salt("aegis slot", 12))
         slot = {"type": 1, "uuid": uuid(900), "key": key, "key_params": key_params, "n": 1024, "r": 8, "p": 1,
                 "salt": salt("aegis", 32).hex(), "repaired": True, "is_backup": False} | changed
         finger = {"type": 2, "uuid": uuid(901), "key": key, "key_params": key_params}
@@ -161,6 +162,8 @@ def aegis():
     write("aegis-plain-v1.json", dump(plain(database(1))))
     # Android's JSON writes "/" as "\\/".
     write("aegis-encrypted.json", dump(encrypted(database(3))).replace("/", "\\/"))
+    # Old versions: a long password with the zeros of an encoder's buffer behind it.
+    write("aegis-unrepaired.json", dump(encrypted(database(3), password=b"x" * 70 + bytes(7), repaired=False)))
     write("aegis-costly.json", dump(encrypted(database(3), n=1 << 21)))
     write("aegis-no-cost.json", dump(encrypted(database(3), n=0)))
     write("aegis-odd-cost.json", dump(encrypted(database(3), n=1000)))

@@ -17,8 +17,8 @@ const FORMAT: Format = Format::Aegis;
 const DAMAGED: ImportError = ImportError::Damaged { format: FORMAT };
 const NEWER: ImportError = ImportError::NewerVersion { format: FORMAT };
 
-/// Passwords longer than this, in bytes, were once turned into bytes wrongly.
-const LONG_PASSWORD: usize = 64;
+/// HMAC fills a shorter key up with zeros itself, so that zeros behind it change nothing (RFC 2104, section 2).
+const HMAC_BLOCK: usize = 64;
 
 pub(super) fn read(
     file: &File<'_>,
@@ -64,8 +64,9 @@ fn master_key(slots: &[Slot], password: &str, watch: Watch<'_>) -> Result<keys::
             return Err(DAMAGED);
         };
         let mut spellings = vec![Zeroizing::new(password.as_bytes().to_vec())];
-        if !slot.repaired && password.len() > LONG_PASSWORD {
-            spellings.push(old_bytes(password));
+        let old = old_bytes(password);
+        if !slot.repaired && old.len() > HMAC_BLOCK {
+            spellings.push(old);
         }
         for spelling in spellings {
             let key = keys::scrypt(FORMAT, (n, r, p), &spelling, &salt, watch)?;
@@ -79,15 +80,17 @@ fn master_key(slots: &[Slot], password: &str, watch: Watch<'_>) -> Result<keys::
     Err(ImportError::WrongPassword { format: FORMAT })
 }
 
-/// Old versions handed over the whole buffer of their encoder, zeros behind the text included: it has room for one and
-/// a tenth bytes a character.
+/// Old versions handed over the whole buffer of Java's encoder, zeros behind the text included. It begins with room for
+/// one and a tenth bytes a character, and is doubled while that is too little.
 fn old_bytes(password: &str) -> Zeroizing<Vec<u8>> {
-    let mut bytes = Zeroizing::new(password.as_bytes().to_vec());
     let characters = password.encode_utf16().count();
-    let buffer = characters + characters / 10;
-    if bytes.len() < buffer {
-        bytes.resize(buffer, 0);
+    let mut buffer = characters + characters / 10;
+    while buffer < password.len() {
+        buffer = 2 * buffer + 1;
     }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(buffer));
+    bytes.extend_from_slice(password.as_bytes());
+    bytes.resize(buffer, 0);
     bytes
 }
 
