@@ -96,7 +96,9 @@ impl TestPostgres {
         guard
             .arg("-c")
             .arg(
-                r#""$@" >"$0/log" 2>&1 & server=$!; cat >/dev/null; kill -QUIT $server; wait $server; rm -rf "$0""#,
+                // A signal to the whole group ends `cat`, and the rest is still done.
+                r#"trap : HUP INT TERM; "$@" >"$0/log" 2>&1 & server=$!; cat >/dev/null
+                kill -QUIT $server; while kill -0 $server; do sleep 0.1; done 2>/dev/null; rm -rf "$0""#,
             )
             .arg(&folder)
             .arg(bin.join("postgres"))
