@@ -10,16 +10,28 @@ mod fit;
 mod gather;
 mod keys;
 mod loose;
+mod number;
+mod prefs;
 
 mod aegis;
 mod andotp;
+mod authy;
+mod battle_net;
 mod bitwarden;
+mod duo;
 mod ente;
+mod freeotp;
+mod freeotp_plus;
 mod html;
+mod lastpass;
 mod proton;
+mod steam;
 mod stratum;
+mod totp_authenticator;
+mod two_f_auth;
 mod two_fas;
 mod uri_list;
+mod zipped;
 
 use std::ops::ControlFlow;
 
@@ -295,8 +307,20 @@ const READERS: &[Reader] = &[
     proton::read,
     proton::read_pass,
     andotp::read,
+    freeotp::read,
+    freeotp_plus::read,
+    freeotp_plus::read_prefs,
+    authy::read,
+    battle_net::read,
+    totp_authenticator::read_prefs,
+    two_f_auth::read,
+    lastpass::read,
+    steam::read,
+    duo::read,
+    zipped::read,
     ente::read,
     html::read,
     uri_list::read,
+    totp_authenticator::read,
     andotp::read_sealed,
 ];

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Writes the files in this folder: exports in the formats of other apps, sealed without any of our own code.
-# pip install cryptography pynacl argon2-cffi; then ./make.py. The same bytes come out each time.
+# pip install cryptography pynacl argon2-cffi pyzipper; then ./make.py. The same bytes come out each time.
 
 import base64, csv, hashlib, hmac, io, json, pathlib, struct, urllib.parse, zipfile
 
@@ -449,6 +449,213 @@ def html():
     write("page-deep.html", page("<div>" * 20000 + f"<p>{escaped(ACCOUNTS[0])}"))
 
 
+def preferences(values):
+    """Android's shared preferences."""
+    escape = lambda text: text.replace("&", "&amp;").replace("<", "&lt;").replace('"', "&quot;")
+    lines = "".join(f'    <string name="{escape(name)}">{escape(text)}</string>\n' for name, text in values)
+    return f"<?xml version='1.0' encoding='utf-8' standalone='yes' ?>\n<map>\n{lines}</map>\n"
+
+
+def signed(data):
+    return [byte - 256 if byte > 127 else byte for byte in data]
+
+
+def freeotp_plus():
+    def token(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        return {"algo": algorithm, "counter": moving - 1 if kind == "hotp" else 0, "digits": digits, "issuerExt": issuer,
+                "issuerInt": issuer, "label": name, "period": 30 if kind == "hotp" else moving, "secret": signed(key),
+                "type": kind.upper()}
+
+    carried = ACCOUNTS[:7]
+    names = [f"{a[1]}:{a[2]}" for a in carried]
+    tokens = [token(account) for account in carried]
+    write("freeotp-plus.json", dump({"tokenOrder": names, "tokens": tokens}))
+    odd = [tokens[0], tokens[1] | {"secret": [1, 300]}, tokens[2] | {"type": "PUSH"}, 5, tokens[4] | {"counter": -7},
+           tokens[5], tokens[6] | {"algo": "MD5"}]
+    write("freeotp-plus-odd.json", dump({"tokenOrder": names, "tokens": odd}))
+    values = [(name, dump(t)) for name, t in zip(names, tokens)][::-1] + [("tokenOrder", dump(names))]
+    write("freeotp.xml", preferences(values))
+    write("freeotp-odd.xml", preferences([("bad", "{\"issuerExt\": 5}")] + values))
+    bomb = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 30))
+    write("freeotp-bomb.xml", f'<?xml version="1.0"?><!DOCTYPE map [<!ENTITY e0 "issuerExt">{bomb}]><map>&e29;</map>')
+
+
+def freeotp():
+    def sealed(key, name, plain, token, old):
+        nonce = salt("freeotp " + name, 12)
+        der = b"\x04\x0c" + nonce
+        der = der if old else b"\x30\x11" + der + b"\x02\x01\x10"
+        return {"mCipher": "AES/GCM/NoPadding", "mCipherText": signed(gcm(key, nonce, plain, token.encode())),
+                "mParameters": signed(der), "mToken": token}
+
+    def backup(hash, jca, rounds=1000, spoil=lambda values: None, fields=2):
+        long_salt, master = salt("freeotp", 32), salt("freeotp master", 32)
+        kek = pbkdf2(hash, long_salt, rounds if rounds < 1 << 23 else 1)
+        values = {"masterKey": {"mAlgorithm": jca, "mEncryptedKey": sealed(kek, "master key", master, "AES", fields == 1),
+                                "mIterations": rounds, "mSalt": signed(long_salt)}}
+        for at, (kind, issuer, name, algorithm, digits, moving, key) in enumerate(ACCOUNTS[:7]):
+            token = {"algo": algorithm, "digits": digits, "issuerExt": issuer, "label": name, "type": kind.upper()}
+            token["counter" if kind == "hotp" else "period"] = moving
+            if at == 1:
+                token.pop("algo")
+            values[f"id-{at}-token"] = token
+            values[f"id-{at}"] = {"key": dump(sealed(master, str(at), key, "Hmac" + algorithm, fields == 1))}
+        spoil(values)
+        # Java writes characters beyond the first plane as two surrogates of three bytes each.
+        units = lambda text: struct.iter_unpack("<H", text.encode("utf-16-le"))
+        java = lambda text: b"".join(chr(unit).encode("utf-8", "surrogatepass") for unit, in units(text))
+        string = lambda text: b"t" + struct.pack(">H", len(java(text))) + java(text)
+        out = b"\xac\xed\x00\x05sr\x00\x11java.util.HashMap\x05\x07\xda\xc1\xc3\x16\x60\xd1\x03"
+        out += {2: b"\x00\x02F\x00\nloadFactorI\x00\tthresholdxp?@\x00\x00\x00\x00\x00\x18",
+                1: b"\x00\x01F\x00\nloadFactorxp?@\x00\x00"}[fields]
+        out += b"w\x08" + struct.pack(">II", 32, len(values))
+        return out + b"".join(string(name) + string(dump(value)) for name, value in values.items()) + b"x"
+
+    def spoil(values):
+        values.pop("id-6-token")
+        values["id-5"]["key"] = values["id-4"]["key"].replace("HmacSHA1", "HmacSHA9")
+        values["id-3"] = 7
+        values.pop("id-2")
+
+    write("freeotp-2.xml", backup("sha512", "PBKDF2withHmacSHA512"))
+    write("freeotp-2-old.xml", backup("sha1", "PBKDF2withHmacSHA1", fields=1))
+    write("freeotp-2-newer.xml", backup("sha512", "Argon2id"))
+    write("freeotp-2-costly.xml", backup("sha512", "PBKDF2withHmacSHA512", rounds=10_000_001))
+    write("freeotp-2-odd.xml", backup("sha512", "PBKDF2withHmacSHA512", spoil=spoil))
+
+
+def lastpass():
+    def entry(at, account):
+        _, issuer, name, algorithm, digits, moving, key = account
+        return {"accountID": str(at), "issuerName": issuer, "originalIssuerName": issuer, "userName": name,
+                "originalUserName": name, "pushNotification": False, "secret": b32(key), "timeStep": moving,
+                "digits": digits, "creationTimestamp": 1700000000000, "isFavorite": at == 0, "algorithm": algorithm,
+                "folderData": {"folderId": at + 1 if at < 2 else 0, "position": at}}
+
+    accounts = [entry(at, account) for at, account in enumerate(ACCOUNTS[:4])]
+    folders = [{"id": at + 1, "name": name, "isOpened": True} for at, name in enumerate(GROUPS)]
+    export = {"deviceId": "", "version": 3, "accounts": accounts, "folders": folders}
+    write("lastpass.json", dump(export))
+    write("lastpass-newer.json", dump(export | {"version": 4}))
+    few = [{k: a[k] for k in ("issuerName", "userName", "secret", "timeStep", "digits", "algorithm")} for a in accounts]
+    odd = [few[0], few[1] | {"digits": "seven"}, few[2] | {"timeStep": 0}, few[3] | {"secret": ""}, None]
+    write("lastpass-odd.json", dump({"version": 3, "accounts": odd}))
+
+
+def steam():
+    _, _, name, _, _, _, key = ACCOUNTS[7]
+    entry = {"steamid": "1", "shared_secret": b64(key), "serial_number": "12", "account_name": name, "status": 1,
+             "identity_secret": "AAAA"}
+    write("steam.json", dump({"accounts": {"a": entry, "b": entry | {"shared_secret": "!"}}}))
+    write("steam.maFile", dump(entry))
+    write("steam-manifest.json", dump({"encrypted": True, "first_run": False, "entries": []}))
+
+
+def duo():
+    def entry(account):
+        kind, _, name, _, _, moving, key = account
+        generator = {"otpSecret": b32(key)} | ({"counter": moving} if kind == "hotp" else {})
+        return {"version": 1.0, "accountType": "OtpAccount", "name": name, "otpGenerator": generator, "pkey": "9a01"}
+
+    push = {"version": 1.0, "accountType": "DuoAccount", "name": "work", "pkey": "9a02"}
+    write("duo.json", dump([entry(a) for a in (ACCOUNTS[0], ACCOUNTS[3], ACCOUNTS[4])]))
+    write("duo-odd.json", dump([push, entry(ACCOUNTS[0]), entry(ACCOUNTS[3]) | {"otpGenerator": {}}, "?"]))
+
+
+def two_f_auth():
+    def entry(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        hotp = kind == "hotp"
+        return {"otp_type": "steamtotp" if kind == "steam" else kind, "account": name, "service": issuer, "icon": None,
+                "secret": b32(key), "digits": digits, "algorithm": algorithm.lower(),
+                "period": None if hotp else moving, "counter": moving if hotp else None, "legacy_uri": uri(account)}
+
+    export = {"app": "2fauth_v5.4.3", "schema": 1, "datetime": "2024-01-01T00:00:00Z", "data": [entry(a) for a in ACCOUNTS]}
+    write("2fauth.json", dump(export))
+    write("2fauth-newer.json", dump(export | {"schema": 2}))
+    odd = [entry(ACCOUNTS[0]) | {"otp_type": "other"}, entry(ACCOUNTS[1]), {"service": "x"}, 1]
+    write("2fauth-odd.json", dump(export | {"data": odd}))
+
+
+def authy():
+    def entry(account, sealed):
+        _, issuer, name, _, digits, _, key = account
+        full = f"{issuer}:{name}" if issuer else name
+        value = {"accountType": "authenticator", "digits": digits, "originalIssuer": issuer, "originalName": full,
+                 "name": full}
+        if not sealed:
+            return value | {"decryptedSecret": b32(key)}
+        text = salt("authy", 12).hex()
+        key = cbc(hashlib.pbkdf2_hmac("sha1", PASSWORD, text.encode(), 1000, 32), bytes(16), b32(key).encode())
+        return value | {"encryptedSecret": b64(key), "salt": text}
+
+    carried = (ACCOUNTS[0], ACCOUNTS[3])
+    name = "com.authy.storage.tokens.authenticator.key"
+    lists = {sealed: [entry(a, sealed) for a in carried] for sealed in (False, True)}
+    write("authy.xml", preferences([("x", "y"), (name, dump(lists[False]))]))
+    write("authy-encrypted.xml", preferences([(name, dump(lists[True]))]))
+    write("authy.json", dump(lists[True]))
+    write("authy-odd.json", dump([lists[True][0], lists[True][1] | {"encryptedSecret": "AAAA"},
+                                  {"name": "own", "secretSeed": "xyz"}, 3]))
+
+
+def totp_authenticator():
+    def entry(at, account):
+        _, issuer, name, _, digits, moving, key = account
+        base = (16, 32, 64)[at % 3]
+        text = {16: key.hex().upper(), 32: b32(key), 64: b64(key)}[base]
+        return {"issuer": issuer, "name": name, "key": text, "base": base, "digits": str(digits), "period": str(moving),
+                "isFavorite": at == 0}
+
+    entries = [entry(at, a) for at, a in enumerate((ACCOUNTS[0], ACCOUNTS[3]))]
+    odd = [entries[0], entries[1] | {"base": 7}, entries[1] | {"digits": "x"}, 0]
+
+    def sealed(password, entries):
+        return b64(cbc(hashlib.sha256(password).digest(), bytes(16), dump({dump(entries): ""}).encode()))
+
+    write("totp-authenticator.bin", sealed(PASSWORD, entries))
+    write("totp-authenticator-default.bin", sealed(b"TotpAuthenticator", entries))
+    write("totp-authenticator-odd.bin", sealed(PASSWORD, odd))
+    write("totp-authenticator.xml", preferences([("STATIC_TOTP_CODES_LIST", dump(entries))]))
+
+
+def zipped():
+    import pyzipper
+
+    def packed(name, files, password=PASSWORD):
+        # The salt of each entry is random in the library; a fixture is written once and kept.
+        if (HERE / name).exists():
+            return
+        out = io.BytesIO()
+        how = {"encryption": pyzipper.WZ_AES} if password else {}
+        with pyzipper.AESZipFile(out, "w", compression=pyzipper.ZIP_DEFLATED, **how) as archive:
+            archive.setpassword(password)
+            for inside, text in files.items():
+                archive.writestr(inside, text)
+        write(name, out.getvalue())
+
+    def raivo(at, account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        hotp = kind == "hotp"
+        return {"issuer": issuer, "account": name, "secret": b32(key), "algorithm": algorithm, "digits": str(digits),
+                "kind": kind.upper(), "timer": "0" if hotp else str(moving), "counter": str(moving if hotp else 0),
+                "pinned": "true" if at == 0 else "false", "iconType": "", "iconValue": ""}
+
+    entries = [raivo(at, a) for at, a in enumerate(ACCOUNTS[:7])]
+    odd = [entries[0] | {"digits": "six"}, entries[1], entries[4] | {"counter": ""}, []]
+    lines = "\n".join(uri(account) for account in ACCOUNTS)
+    packed("raivo.zip", {"raivo-otp-export.json": dump(entries), "raivo-otp-export.html": "<html></html>"})
+    packed("raivo-odd.zip", {"raivo-otp-export.json": dump(odd)})
+    packed("raivo-bomb.zip", {"raivo-otp-export.json": bytes(65 << 20)})
+    packed("authenticator-plus.zip", {"Accounts.txt": lines})
+    packed("authenticator-plus-nothing.zip", {"Accounts.txt": "nothing"})
+    packed("authenticator-plus-database.zip", {"authplus.db": "sealed"})
+    packed("winauth.zip", {"my codes.txt": lines})
+    packed("winauth-plain.zip", {"codes.txt": lines}, None)
+    write("winauth.xml", '<?xml version="1.0"?>\n<WinAuth version="3.6"><data encrypted="y">00</data></WinAuth>\n')
+
+
 def main():
     uri_list()
     google()
@@ -460,6 +667,15 @@ def main():
     stratum()
     andotp()
     bitwarden()
+    freeotp_plus()
+    freeotp()
+    lastpass()
+    steam()
+    duo()
+    two_f_auth()
+    authy()
+    totp_authenticator()
+    zipped()
 
 
 main()

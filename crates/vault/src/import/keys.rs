@@ -18,7 +18,6 @@ pub(super) type Key = Zeroizing<[u8; 32]>;
 pub(super) enum Hash {
     Sha1,
     Sha256,
-    #[allow(dead_code, reason = "FreeOTP 2, which lands next")]
     Sha512,
 }
 

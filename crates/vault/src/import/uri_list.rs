@@ -28,6 +28,17 @@ pub(super) fn read(
     }
 }
 
+/// The list in another app's archive; `None` where there is no link in it.
+pub(super) fn of(
+    format: Format,
+    text: &str,
+    watch: Watch<'_>,
+) -> Option<Result<Import, ImportError>> {
+    let lines: Vec<(usize, &str)> = lines(text).collect();
+    let links = lines.iter().any(|(_, line)| link_in(line).is_some());
+    links.then(|| open(format, &lines, watch))
+}
+
 fn open(format: Format, lines: &[(usize, &str)], watch: Watch<'_>) -> Result<Import, ImportError> {
     let mut gather = Gather::new(format, lines.len(), watch)?;
     let mut parts = BTreeSet::new();
