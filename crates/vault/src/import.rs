@@ -20,9 +20,11 @@ mod battle_net;
 mod bitwarden;
 mod duo;
 mod ente;
+mod extension;
 mod freeotp;
 mod freeotp_plus;
 mod html;
+mod known;
 mod lastpass;
 mod proton;
 mod steam;
@@ -318,6 +320,8 @@ const READERS: &[Reader] = &[
     steam::read,
     duo::read,
     zipped::read,
+    extension::read,
+    known::read,
     ente::read,
     html::read,
     uri_list::read,

@@ -656,6 +656,34 @@ def zipped():
     write("winauth.xml", '<?xml version="1.0"?>\n<WinAuth version="3.6"><data encrypted="y">00</data></WinAuth>\n')
 
 
+def extension():
+    def entry(at, account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        value = {"dataType": "OTPStorage", "encrypted": False, "hash": f"h{at}", "index": at, "type": kind,
+                 "secret": b32(key), "issuer": issuer, "account": name, "digits": digits, "algorithm": algorithm}
+        value["counter" if kind == "hotp" else "period"] = moving
+        return value | ({"pinned": True} if at == 0 else {})
+
+    entries = {f"h{9 - at}": entry(at, account) for at, account in enumerate(ACCOUNTS)}
+    write("extension.json", dump(entries))
+    odd = [entry(0, ACCOUNTS[0]) | {"type": "hex", "secret": ACCOUNTS[0][6].hex()}, entry(1, ACCOUNTS[1]) | {"type": "x"},
+           entry(4, ACCOUNTS[4]) | {"counter": None}, 5]
+    write("extension-odd.json", dump({f"h{at}": e for at, e in enumerate(odd)}))
+    sealed = {"dataType": "EncOTPStorage", "data": "U2FsdGVkX1+AAAA", "keyId": "k", "index": 0}
+    write("extension-encrypted.json", dump({"h0": sealed, "k": {"dataType": "Key", "id": "k", "salt": "s", "version": 3}}))
+
+
+def known():
+    """Only the signs of what is not read."""
+    write("keepass.kdbx", bytes.fromhex("03d9a29a67fb4bb500000400") + bytes(64))
+    write("otpclient.bin", b"OTPClient" + bytes(64))
+    write("authme.authme", dump({"role": "export", "encrypted": False, "codes": "", "version": 3}))
+    write("cotp.json", dump({"version": 1, "nonce": "", "cipher": "", "salt": ""}))
+    for name, column in [("microsoft", "oath_secret_key"), ("google", "original_name TEXT"),
+                         ("stratum", "authenticatorcategory")]:
+        write(f"{name}.sqlite", b"SQLite format 3\0" + bytes(84) + column.encode() + bytes(32))
+
+
 def main():
     uri_list()
     google()
@@ -676,6 +704,8 @@ def main():
     authy()
     totp_authenticator()
     zipped()
+    extension()
+    known()
 
 
 main()

@@ -91,7 +91,9 @@ mod tests {
     }
 
     fn read(text: &str) -> Result<Import, ImportError> {
-        super::super::read(text.as_bytes(), None, &mut |_| ControlFlow::Continue(()))
+        super::super::read(text.as_bytes(), None, &|_| Vec::new(), &mut |_| {
+            ControlFlow::Continue(())
+        })
     }
 
     #[test]

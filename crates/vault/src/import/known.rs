@@ -1,0 +1,50 @@
+//! Files that are known by their signs and not read here: the answer names the app, and the person can export from it in
+//! another way.
+
+use super::file::File;
+use super::{Format, Import, ImportError, Watch};
+
+/// The two numbers that every file of KeePass 2 and KeePassXC begins with.
+const KDBX: &[u8] = &[0x03, 0xd9, 0xa2, 0x9a, 0x67, 0xfb, 0x4b, 0xb5];
+const SQLITE: &[u8] = b"SQLite format 3\0";
+
+/// A column that only this app's table has. The statements that make tables are kept as text in the file.
+const COLUMNS: [(&str, Format); 3] = [
+    ("oath_secret_key", Format::Microsoft),
+    ("authenticatorcategory", Format::Stratum),
+    ("original_name TEXT", Format::GoogleDatabase),
+];
+/// They come first, long before so many bytes.
+const TABLES_WITHIN: usize = 1 << 20;
+
+pub(super) fn read(
+    file: &File<'_>,
+    _: Option<&str>,
+    _: Watch<'_>,
+) -> Option<Result<Import, ImportError>> {
+    let format = known(file)?;
+    Some(Err(ImportError::UnsupportedVariant { format }))
+}
+
+fn known(file: &File<'_>) -> Option<Format> {
+    if file.bytes.starts_with(KDBX) {
+        return Some(Format::KeePass);
+    }
+    if file.bytes.starts_with(b"OTPClient") {
+        return Some(Format::OtpClient);
+    }
+    if file.json.has(&["role", "encrypted", "codes"]) {
+        return Some(Format::Authme);
+    }
+    if file.json.has(&["nonce", "cipher", "salt"]) {
+        return Some(Format::Cotp);
+    }
+    let database = file.bytes.strip_prefix(SQLITE)?;
+    let database = &database[..database.len().min(TABLES_WITHIN)];
+    let has = |column: &str| {
+        let column = column.as_bytes();
+        database.windows(column.len()).any(|part| part == column)
+    };
+    let found = COLUMNS.iter().find(|(column, _)| has(column));
+    found.map(|(_, format)| *format)
+}
