@@ -5,6 +5,7 @@ mod device;
 mod enrol;
 mod keys;
 mod outbox;
+mod peers;
 mod records;
 mod verify;
 mod world;
