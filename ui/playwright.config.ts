@@ -6,6 +6,7 @@ const chromium = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/go
 
 export default defineConfig({
   testDir: "e2e",
+  testIgnore: "platform/**", // the platform's pages: playwright.platform.config.ts
   outputDir: "test-results/artifacts",
   snapshotPathTemplate: "{testDir}/{arg}{ext}",
   fullyParallel: true,
