@@ -10,7 +10,7 @@ use couchkey_platform::{
 use secrecy::ExposeSecret;
 use zeroize::Zeroizing;
 
-use crate::config::{Config, ConfigError, SmsHttp, Smpp, Smtp, SmtpSecurity};
+use crate::config::{Config, ConfigError, Smpp, SmsHttp, Smtp, SmtpSecurity};
 
 /// Who delivers mails and text messages.
 ///
@@ -43,10 +43,14 @@ fn mail(smtp: &Smtp, brand: &str) -> Result<SmtpMailer, ConfigError> {
         SmtpSecurity::None => Security::None,
     };
     if let (Some(user), Some(password)) = (&smtp.user, &smtp.password) {
-        settings.login = Some((user.clone(), Zeroizing::new(password.expose_secret().to_owned())));
+        settings.login = Some((
+            user.clone(),
+            Zeroizing::new(password.expose_secret().to_owned()),
+        ));
     }
     settings.authority = authority("mail.smtp.ca_file", smtp.ca_file.as_deref())?;
-    SmtpMailer::new(settings).map_err(|error| ConfigError::new(format!("mail.smtp: {error}"), error.hint()))
+    SmtpMailer::new(settings)
+        .map_err(|error| ConfigError::new(format!("mail.smtp: {error}"), error.hint()))
 }
 
 fn gateway(http: &SmsHttp, brand: &str) -> Result<HttpGateway, ConfigError> {
@@ -55,7 +59,11 @@ fn gateway(http: &SmsHttp, brand: &str) -> Result<HttpGateway, ConfigError> {
         (None, Some(form)) => HttpBody::Form(form.clone().into_iter().collect()),
         (None, None) => HttpBody::Empty,
         (Some(_), Some(_)) => {
-            return Err(ConfigError::of("sms.http", "has both json and form", "Keep the one that your provider reads."));
+            return Err(ConfigError::of(
+                "sms.http",
+                "has both json and form",
+                "Keep the one that your provider reads.",
+            ));
         }
     };
     let mut settings = HttpGatewaySettings::new(http.url.expose_secret(), body, brand);
@@ -65,7 +73,12 @@ fn gateway(http: &SmsHttp, brand: &str) -> Result<HttpGateway, ConfigError> {
     settings.headers = http
         .headers
         .iter()
-        .map(|(name, value)| (name.clone(), Zeroizing::new(value.expose_secret().to_owned())))
+        .map(|(name, value)| {
+            (
+                name.clone(),
+                Zeroizing::new(value.expose_secret().to_owned()),
+            )
+        })
         .collect();
     if http.idempotency_header.is_some() {
         settings.idempotency_header = http.idempotency_header.clone();
@@ -75,7 +88,8 @@ fn gateway(http: &SmsHttp, brand: &str) -> Result<HttpGateway, ConfigError> {
     };
     settings.web_otp_domain = http.web_site.clone();
     settings.authority = authority("sms.http.ca_file", http.ca_file.as_deref())?;
-    HttpGateway::new(settings).map_err(|error| ConfigError::new(format!("sms.http: {error}"), error.hint()))
+    HttpGateway::new(settings)
+        .map_err(|error| ConfigError::new(format!("sms.http: {error}"), error.hint()))
 }
 
 fn smsc(smpp: &Smpp, brand: &str) -> Result<SmppGateway, ConfigError> {
@@ -91,9 +105,12 @@ fn smsc(smpp: &Smpp, brand: &str) -> Result<SmppGateway, ConfigError> {
     settings.system_type = smpp.system_type.clone();
     settings.web_otp_domain = smpp.web_site.clone();
     settings.authority = authority("sms.smpp.ca_file", smpp.ca_file.as_deref())?;
-    let gateway = SmppGateway::new(settings).map_err(|error| ConfigError::new(format!("sms.smpp: {error}"), error.hint()))?;
+    let gateway = SmppGateway::new(settings)
+        .map_err(|error| ConfigError::new(format!("sms.smpp: {error}"), error.hint()))?;
     if gateway.is_unprotected() {
-        tracing::warn!("sms.smpp.tls is off: codes cross the network to the SMSC in the clear, unless it is a VPN");
+        tracing::warn!(
+            "sms.smpp.tls is off: codes cross the network to the SMSC in the clear, unless it is a VPN"
+        );
     }
     Ok(gateway)
 }
@@ -116,13 +133,17 @@ struct Nobody;
 #[async_trait]
 impl Mailer for Nobody {
     async fn send(&self, _: &Message) -> Result<(), DeliveryError> {
-        Err(DeliveryError::Permanent { reason: "not_set_up" })
+        Err(DeliveryError::Permanent {
+            reason: "not_set_up",
+        })
     }
 }
 
 #[async_trait]
 impl SmsGateway for Nobody {
     async fn send(&self, _: &Message) -> Result<(), DeliveryError> {
-        Err(DeliveryError::Permanent { reason: "not_set_up" })
+        Err(DeliveryError::Permanent {
+            reason: "not_set_up",
+        })
     }
 }

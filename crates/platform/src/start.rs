@@ -8,10 +8,12 @@ use std::{
     time::Duration,
 };
 
-use couchkey_platform::{KeyRing, Outbox, OutboxSettings, Platform, Settings, Store, StoreError, SystemClock,
-    store::{PostgresStore, SqliteStore}};
-use secrecy::ExposeSecret;
+use couchkey_platform::{
+    KeyRing, Outbox, OutboxSettings, Platform, Settings, Store, StoreError, SystemClock,
+    store::{PostgresStore, SqliteStore},
+};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder};
+use secrecy::ExposeSecret;
 use tokio::{net::TcpListener, sync::watch};
 use tracing_subscriber::{EnvFilter, fmt as log, prelude::*};
 
@@ -134,7 +136,9 @@ pub async fn platform(config: &Config, public_url: &str) -> Result<Platform, Sta
 /// The database of the configuration, with its migrations run.
 async fn open_store(config: &Config, dir: &Path) -> Result<Arc<dyn Store>, StartError> {
     Ok(match &config.data.url {
-        Some(url) => Arc::new(PostgresStore::connect(url.expose_secret(), config.data.connections).await?),
+        Some(url) => {
+            Arc::new(PostgresStore::connect(url.expose_secret(), config.data.connections).await?)
+        }
         None => Arc::new(SqliteStore::open(&dir.join("platform.sqlite")).await?),
     })
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{
     Modify, OpenApi, ToSchema,
     openapi::{
-        schema::{AnyOfBuilder, ObjectBuilder, SchemaFormat, Type},
+        schema::{AnyOfBuilder, ObjectBuilder, Schema, SchemaFormat, Type},
         security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
@@ -96,18 +96,18 @@ pub fn document_text() -> String {
 }
 
 /// A network address of either kind.
-pub fn ip() -> utoipa::openapi::schema::AnyOf {
+pub fn ip() -> Schema {
     let of = |format: &str| {
         ObjectBuilder::new()
             .schema_type(Type::String)
             .format(Some(SchemaFormat::Custom(format.to_owned())))
     };
-    AnyOfBuilder::new()
+    let either = AnyOfBuilder::new()
         .item(of("ipv4"))
         .item(of("ipv6"))
         .description(Some("The network address of the person, for the limits."))
-        .examples([serde_json::json!("203.0.113.7")])
-        .build()
+        .examples([serde_json::json!("203.0.113.7")]);
+    Schema::AnyOf(either.build())
 }
 
 /// What became of a code.

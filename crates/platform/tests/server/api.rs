@@ -8,17 +8,34 @@ use crate::{App, DOCUMENT, Server, checked};
 async fn a_code_is_accepted_exactly_once() {
     let server = Server::start().await;
     let app = server.enrolled("fam-0042").await;
-    let verify = |code: String| server.post("/v1/verify", json!({"person": "fam-0042", "code": code, "from": "203.0.113.7"}));
+    let verify = |code: String| {
+        server.post(
+            "/v1/verify",
+            json!({"person": "fam-0042", "code": code, "from": "203.0.113.7"}),
+        )
+    };
 
     let (status, answer) = verify(app.code(0)).await;
-    assert_eq!((status, &answer["result"]), (StatusCode::OK, &json!("used")), "the confirmation used this step up");
+    assert_eq!(
+        (status, &answer["result"]),
+        (StatusCode::OK, &json!("used")),
+        "the confirmation used this step up"
+    );
     let next = app.code(1);
-    assert_eq!(verify(next.clone()).await.1["result"], "accepted", "one step ahead is inside the window");
+    assert_eq!(
+        verify(next.clone()).await.1["result"],
+        "accepted",
+        "one step ahead is inside the window"
+    );
     assert_eq!(verify(next).await.1["result"], "used");
     assert_eq!(verify(app.code(500)).await.1["result"], "wrong");
 
     let nobody = json!({"person": "nobody", "code": app.code(500), "from": "203.0.113.9"});
-    assert_eq!(server.post("/v1/verify", nobody).await.1, json!({"result": "wrong"}), "unknown people get the same bytes");
+    assert_eq!(
+        server.post("/v1/verify", nobody).await.1,
+        json!({"result": "wrong"}),
+        "unknown people get the same bytes"
+    );
 }
 
 #[tokio::test]
@@ -26,12 +43,29 @@ async fn after_five_failures_a_person_waits() {
     let server = Server::start().await;
     let app = server.enrolled("fam-0042").await;
     for _ in 0..5 {
-        let (_, answer) = server.post("/v1/verify", json!({"person": "fam-0042", "code": app.code(900), "from": "203.0.113.7"})).await;
+        let (_, answer) = server
+            .post(
+                "/v1/verify",
+                json!({"person": "fam-0042", "code": app.code(900), "from": "203.0.113.7"}),
+            )
+            .await;
         assert_eq!(answer["result"], "wrong");
     }
-    let (_, answer) = server.post("/v1/verify", json!({"person": "fam-0042", "code": app.code(1), "from": "203.0.113.7"})).await;
-    assert_eq!(answer["result"], "throttled", "even the right code is not looked at");
-    assert!(answer["retry_after"].as_u64().is_some_and(|seconds| (1..=30).contains(&seconds)));
+    let (_, answer) = server
+        .post(
+            "/v1/verify",
+            json!({"person": "fam-0042", "code": app.code(1), "from": "203.0.113.7"}),
+        )
+        .await;
+    assert_eq!(
+        answer["result"], "throttled",
+        "even the right code is not looked at"
+    );
+    assert!(
+        answer["retry_after"]
+            .as_u64()
+            .is_some_and(|seconds| (1..=30).contains(&seconds))
+    );
 }
 
 #[tokio::test]
@@ -39,17 +73,42 @@ async fn a_rotation_ends_the_old_app_when_the_new_one_is_confirmed() {
     let server = Server::start().await;
     let old = server.enrolled("fam-0042").await;
     let person = json!({"person": "fam-0042", "account": "ana@example.tv"});
-    assert_eq!(server.post("/v1/enrolments", person.clone()).await.1["code"], "already_enrolled");
+    assert_eq!(
+        server.post("/v1/enrolments", person.clone()).await.1["code"],
+        "already_enrolled"
+    );
     let (status, answer) = server.post("/v1/rotations", person).await;
     assert_eq!(status, StatusCode::CREATED);
     let new = App::of(&answer);
-    let verify = |code: String| server.post("/v1/verify", json!({"person": "fam-0042", "code": code, "from": "203.0.113.7"}));
-    assert_eq!(verify(old.code(1)).await.1["result"], "accepted", "the old one works until then");
+    let verify = |code: String| {
+        server.post(
+            "/v1/verify",
+            json!({"person": "fam-0042", "code": code, "from": "203.0.113.7"}),
+        )
+    };
+    assert_eq!(
+        verify(old.code(1)).await.1["result"],
+        "accepted",
+        "the old one works until then"
+    );
     let confirm = json!({"person": "fam-0042", "enrolment": answer["enrolment"], "code": new.code(0), "from": "203.0.113.7"});
-    assert_eq!(server.post("/v1/rotations/confirm", confirm).await.1["result"], "accepted");
+    assert_eq!(
+        server.post("/v1/rotations/confirm", confirm).await.1["result"],
+        "accepted"
+    );
     assert_eq!(verify(new.code(1)).await.1["result"], "accepted");
-    assert_eq!(verify(old.code(0)).await.1["result"], "wrong", "and not a moment longer");
-    assert_eq!(server.post("/v1/rotations", json!({"person": "nobody", "account": "x"})).await.1["code"], "not_enrolled");
+    assert_eq!(
+        verify(old.code(0)).await.1["result"],
+        "wrong",
+        "and not a moment longer"
+    );
+    assert_eq!(
+        server
+            .post("/v1/rotations", json!({"person": "nobody", "account": "x"}))
+            .await
+            .1["code"],
+        "not_enrolled"
+    );
 }
 
 #[tokio::test]
@@ -57,14 +116,38 @@ async fn a_forgotten_person_is_unknown() {
     let server = Server::start().await;
     let app = server.enrolled("fam-0042").await;
     let person = "/v1/people/fam-0042";
-    let ask = async || checked(Method::GET, person, server.request(Method::GET, person).send().await.expect("an answer")).await;
+    let ask = async || {
+        checked(
+            Method::GET,
+            person,
+            server
+                .request(Method::GET, person)
+                .send()
+                .await
+                .expect("an answer"),
+        )
+        .await
+    };
     assert_eq!(ask().await.1, json!({"enrolled": true}));
     for _ in 0..2 {
-        let answer = server.request(Method::DELETE, person).send().await.expect("an answer");
-        assert_eq!(checked(Method::DELETE, person, answer).await.0, StatusCode::NO_CONTENT, "done is done, also the second time");
+        let answer = server
+            .request(Method::DELETE, person)
+            .send()
+            .await
+            .expect("an answer");
+        assert_eq!(
+            checked(Method::DELETE, person, answer).await.0,
+            StatusCode::NO_CONTENT,
+            "done is done, also the second time"
+        );
     }
     assert_eq!(ask().await.1, json!({"enrolled": false}));
-    let (_, answer) = server.post("/v1/verify", json!({"person": "fam-0042", "code": app.code(1), "from": "203.0.113.7"})).await;
+    let (_, answer) = server
+        .post(
+            "/v1/verify",
+            json!({"person": "fam-0042", "code": app.code(1), "from": "203.0.113.7"}),
+        )
+        .await;
     assert_eq!(answer["result"], "wrong");
 }
 
@@ -75,73 +158,160 @@ async fn a_code_by_mail_makes_a_person_and_finds_them_again() {
     let (status, challenge) = server.post("/v1/challenges", ask("sign_up")).await;
     assert_eq!(status, StatusCode::CREATED);
     let code = server.code_for("ana@example.tv").await;
-    let redeem = format!("/v1/challenges/{}/redeem", challenge["challenge"].as_str().expect("an id"));
+    let redeem = format!(
+        "/v1/challenges/{}/redeem",
+        challenge["challenge"].as_str().expect("an id")
+    );
     let with = |code: &str, purpose: &str| json!({"purpose": purpose, "code": code, "from": "203.0.113.7"});
 
     let wrong = if code == "000000" { "000001" } else { "000000" };
     let (_, answer) = server.post(&redeem, with(wrong, "sign_up")).await;
-    assert_eq!((&answer["result"], &answer["tries_left"]), (&json!("wrong"), &json!(4)));
+    assert_eq!(
+        (&answer["result"], &answer["tries_left"]),
+        (&json!("wrong"), &json!(4))
+    );
     let (_, answer) = server.post(&redeem, with(&code, "sign_up")).await;
-    assert_eq!((&answer["result"], &answer["created"], &answer["offer_app"]), (&json!("accepted"), &json!(true), &json!(true)));
+    assert_eq!(
+        (&answer["result"], &answer["created"], &answer["offer_app"]),
+        (&json!("accepted"), &json!(true), &json!(true))
+    );
     let person = answer["person"].clone();
-    assert_eq!(server.post(&redeem, with(&code, "sign_up")).await.1["result"], "ended", "once");
+    assert_eq!(
+        server.post(&redeem, with(&code, "sign_up")).await.1["result"],
+        "ended",
+        "once"
+    );
 
-    let resend = format!("/v1/challenges/{}/resend", challenge["challenge"].as_str().expect("an id"));
+    let resend = format!(
+        "/v1/challenges/{}/resend",
+        challenge["challenge"].as_str().expect("an id")
+    );
     let (status, _) = server.post(&resend, json!({"from": "203.0.113.7"})).await;
-    assert!(status.is_client_error(), "nothing is sent for a code that was used");
+    assert!(
+        status.is_client_error(),
+        "nothing is sent for a code that was used"
+    );
 
     let contact = json!({"person": "somebody-else", "channel": "email", "to": "ana@example.tv"});
-    assert_eq!(server.post("/v1/contacts", contact).await.1["person"], person, "an address has one owner");
+    assert_eq!(
+        server.post("/v1/contacts", contact).await.1["person"],
+        person,
+        "an address has one owner"
+    );
 }
 
 #[tokio::test]
 async fn a_television_is_signed_in_by_a_phone() {
     let server = Server::start().await;
-    let (status, codes) = server.form("/v1/device_authorization", &[("client_id", "example-tv"), ("device_name", "Living room")]).await;
+    let (status, codes) = server
+        .form(
+            "/v1/device_authorization",
+            &[("client_id", "example-tv"), ("device_name", "Living room")],
+        )
+        .await;
     assert_eq!(status, StatusCode::OK);
     assert_eq!(codes["verification_uri"], format!("{}/link", server.url));
     let device_code = codes["device_code"].as_str().expect("a code").to_owned();
     let grant = "urn:ietf:params:oauth:grant-type:device_code";
     let poll = || async {
         server
-            .form("/v1/token", &[("grant_type", grant), ("device_code", &device_code), ("client_id", "example-tv")])
+            .form(
+                "/v1/token",
+                &[
+                    ("grant_type", grant),
+                    ("device_code", &device_code),
+                    ("client_id", "example-tv"),
+                ],
+            )
             .await
     };
     assert_eq!(poll().await.1["error"], "authorization_pending");
     let (status, answer) = poll().await;
-    assert_eq!((status, &answer["error"]), (StatusCode::BAD_REQUEST, &json!("slow_down")));
+    assert_eq!(
+        (status, &answer["error"]),
+        (StatusCode::BAD_REQUEST, &json!("slow_down"))
+    );
     assert!(answer["interval"].as_u64() > codes["interval"].as_u64());
 
     let shown = json!({"user_code": codes["user_code"], "from": "203.0.113.7"});
     let (_, device) = server.post("/v1/devices/lookup", shown.clone()).await;
-    assert_eq!((&device["client_id"], &device["device"]), (&json!("example-tv"), &json!("Living room")));
+    assert_eq!(
+        (&device["client_id"], &device["device"]),
+        (&json!("example-tv"), &json!("Living room"))
+    );
     let answer = server
         .request(Method::POST, "/v1/devices/decide")
         .json(&json!({"user_code": codes["user_code"], "approve": true, "person": "fam-0042", "from": "203.0.113.7"}))
         .send()
         .await
         .expect("an answer");
-    assert_eq!(checked(Method::POST, "/v1/devices/decide", answer).await.0, StatusCode::NO_CONTENT);
-    assert_eq!(server.post("/v1/devices/lookup", shown).await.1["code"], "nothing_to_confirm", "decided once");
+    assert_eq!(
+        checked(Method::POST, "/v1/devices/decide", answer).await.0,
+        StatusCode::NO_CONTENT
+    );
+    assert_eq!(
+        server.post("/v1/devices/lookup", shown).await.1["code"],
+        "nothing_to_confirm",
+        "decided once"
+    );
 
     let (status, token) = poll().await;
-    assert_eq!((status, &token["token_type"]), (StatusCode::OK, &json!("Bearer")));
-    assert_eq!(poll().await.1["error"], "expired_token", "the token comes out once");
+    assert_eq!(
+        (status, &token["token_type"]),
+        (StatusCode::OK, &json!("Bearer"))
+    );
+    assert_eq!(
+        poll().await.1["error"],
+        "expired_token",
+        "the token comes out once"
+    );
 
     let introspect = async |token: &str| {
-        let answer = server.request(Method::POST, "/v1/introspect").form(&[("token", token)]).send().await;
-        checked(Method::POST, "/v1/introspect", answer.expect("an answer")).await.1
+        let answer = server
+            .request(Method::POST, "/v1/introspect")
+            .form(&[("token", token)])
+            .send()
+            .await;
+        checked(Method::POST, "/v1/introspect", answer.expect("an answer"))
+            .await
+            .1
     };
     let token = token["access_token"].as_str().expect("a token");
     assert_eq!(introspect(token).await["sub"], "fam-0042");
     assert_eq!(introspect("something").await, json!({"active": false}));
-    let answer = server.request(Method::DELETE, "/v1/people/fam-0042").send().await.expect("an answer");
+    let answer = server
+        .request(Method::DELETE, "/v1/people/fam-0042")
+        .send()
+        .await
+        .expect("an answer");
     assert_eq!(answer.status(), StatusCode::NO_CONTENT);
-    assert_eq!(introspect(token).await, json!({"active": false}), "a forgotten person's tokens end");
+    assert_eq!(
+        introspect(token).await,
+        json!({"active": false}),
+        "a forgotten person's tokens end"
+    );
 
-    assert_eq!(server.form("/v1/token", &[("grant_type", "password"), ("client_id", "x")]).await.1["error"], "unsupported_grant_type");
-    assert_eq!(server.form("/v1/token", &[("client_id", "x")]).await.1["error"], "invalid_request");
-    assert_eq!(server.form("/v1/device_authorization", &[("client_id", "")]).await.1["error"], "invalid_request");
+    assert_eq!(
+        server
+            .form(
+                "/v1/token",
+                &[("grant_type", "password"), ("client_id", "x")]
+            )
+            .await
+            .1["error"],
+        "unsupported_grant_type"
+    );
+    assert_eq!(
+        server.form("/v1/token", &[("client_id", "x")]).await.1["error"],
+        "invalid_request"
+    );
+    assert_eq!(
+        server
+            .form("/v1/device_authorization", &[("client_id", "")])
+            .await
+            .1["error"],
+        "invalid_request"
+    );
 }
 
 #[tokio::test]
@@ -150,32 +320,64 @@ async fn a_repeated_request_gets_the_first_answer() {
     let app = server.enrolled("fam-0042").await;
     let body = json!({"person": "fam-0042", "code": app.code(1), "from": "203.0.113.7"});
     let send = async |key: &str, body: &Value| {
-        let request = server.request(Method::POST, "/v1/verify").header("Idempotency-Key", key).json(body);
+        let request = server
+            .request(Method::POST, "/v1/verify")
+            .header("Idempotency-Key", key)
+            .json(body);
         let answer = request.send().await.expect("an answer");
         let repeated = answer.headers().contains_key("idempotency-replayed");
         let (status, body) = checked(Method::POST, "/v1/verify", answer).await;
         (status, body, repeated)
     };
-    assert_eq!(send("first", &body).await, (StatusCode::OK, json!({"result": "accepted"}), false));
-    assert_eq!(send("first", &body).await, (StatusCode::OK, json!({"result": "accepted"}), true), "the answer that was lost on the way");
-    assert_eq!(send("second", &body).await.1["result"], "used", "another request is another request");
+    assert_eq!(
+        send("first", &body).await,
+        (StatusCode::OK, json!({"result": "accepted"}), false)
+    );
+    assert_eq!(
+        send("first", &body).await,
+        (StatusCode::OK, json!({"result": "accepted"}), true),
+        "the answer that was lost on the way"
+    );
+    assert_eq!(
+        send("second", &body).await.1["result"],
+        "used",
+        "another request is another request"
+    );
     let other = json!({"person": "fam-0042", "code": "000000", "from": "203.0.113.7"});
     let (status, answer, _) = send("first", &other).await;
-    assert_eq!((status, &answer["code"]), (StatusCode::UNPROCESSABLE_ENTITY, &json!("idempotency_mismatch")));
+    assert_eq!(
+        (status, &answer["code"]),
+        (
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &json!("idempotency_mismatch")
+        )
+    );
     assert_eq!(send(&"x".repeat(300), &body).await.1["code"], "bad_request");
 
     // An enrolment's secret is in its answer: the same secret comes again, and the database does not hold it in clear.
     let enrol = json!({"person": "fam-0043", "account": "bo@example.tv"});
     let twice = async || {
-        let request = server.request(Method::POST, "/v1/enrolments").header("Idempotency-Key", "third").json(&enrol);
-        checked(Method::POST, "/v1/enrolments", request.send().await.expect("an answer")).await.1
+        let request = server
+            .request(Method::POST, "/v1/enrolments")
+            .header("Idempotency-Key", "third")
+            .json(&enrol);
+        checked(
+            Method::POST,
+            "/v1/enrolments",
+            request.send().await.expect("an answer"),
+        )
+        .await
+        .1
     };
     let (first, second) = (twice().await, twice().await);
     assert!(first == second, "the same enrolment");
     let secret = first["secret"].as_str().expect("a secret").as_bytes();
     for file in std::fs::read_dir(server.dir.path()).expect("the data folder") {
         let bytes = std::fs::read(file.expect("a file").path()).expect("it can be read");
-        assert!(!bytes.windows(secret.len()).any(|window| window == secret), "sealed at rest");
+        assert!(
+            !bytes.windows(secret.len()).any(|window| window == secret),
+            "sealed at rest"
+        );
     }
 }
 
@@ -191,11 +393,31 @@ async fn whoever_has_no_key_gets_nothing() {
         checked(Method::POST, "/v1/verify", answer).await
     };
     let (status, answer) = send(server.client.post(&url)).await;
-    assert_eq!((status, &answer["code"]), (StatusCode::UNAUTHORIZED, &json!("api_key_missing")));
-    for wrong in ["ckp_", "ckp_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", &server.key[..20]] {
-        assert_eq!(send(server.client.post(&url).bearer_auth(wrong)).await.1["code"], "api_key_refused");
+    assert_eq!(
+        (status, &answer["code"]),
+        (StatusCode::UNAUTHORIZED, &json!("api_key_missing"))
+    );
+    for wrong in [
+        "ckp_",
+        "ckp_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+        &server.key[..20],
+    ] {
+        assert_eq!(
+            send(server.client.post(&url).bearer_auth(wrong)).await.1["code"],
+            "api_key_refused"
+        );
     }
-    assert_eq!(send(server.client.post(&url).basic_auth("tests", Some(&server.key))).await.1["code"], "api_key_refused");
+    assert_eq!(
+        send(
+            server
+                .client
+                .post(&url)
+                .basic_auth("tests", Some(&server.key))
+        )
+        .await
+        .1["code"],
+        "api_key_refused"
+    );
 }
 
 #[tokio::test]
@@ -234,13 +456,32 @@ async fn every_refusal_is_a_problem_with_a_code() {
 #[tokio::test]
 async fn the_document_is_the_one_in_the_repository() {
     let server = Server::start().await;
-    let served: Value = server.client.get(format!("{}/openapi.json", server.url)).send().await.expect("an answer").json().await.expect("JSON");
+    let served: Value = server
+        .client
+        .get(format!("{}/openapi.json", server.url))
+        .send()
+        .await
+        .expect("an answer")
+        .json()
+        .await
+        .expect("JSON");
     assert!(
         served == *DOCUMENT,
         "write it anew: cargo run -p couchkey-platform -- openapi > crates/platform/openapi.json"
     );
-    let problems = server.client.get(format!("{}/problems", server.url)).send().await.expect("an answer").text().await.expect("text");
-    for code in served["components"]["schemas"]["Code"]["enum"].as_array().expect("codes") {
+    let problems = server
+        .client
+        .get(format!("{}/problems", server.url))
+        .send()
+        .await
+        .expect("an answer")
+        .text()
+        .await
+        .expect("text");
+    for code in served["components"]["schemas"]["Code"]["enum"]
+        .as_array()
+        .expect("codes")
+    {
         let id = format!("id=\"{}\"", code.as_str().expect("a word"));
         assert!(problems.contains(&id), "every code is described: {id}");
     }

@@ -65,7 +65,10 @@ impl Server {
     }
 
     pub fn address(&self) -> SocketAddr {
-        self.url.trim_start_matches("http://").parse().expect("an address")
+        self.url
+            .trim_start_matches("http://")
+            .parse()
+            .expect("an address")
     }
 
     /// What it has written to its terminal so far.
@@ -88,14 +91,22 @@ impl Server {
 
     /// Sends a form, as a television does: without a key.
     pub async fn form(&self, path: &str, fields: &[(&str, &str)]) -> (StatusCode, Value) {
-        let answer = self.client.post(format!("{}{path}", self.url)).form(fields).send().await;
+        let answer = self
+            .client
+            .post(format!("{}{path}", self.url))
+            .form(fields)
+            .send()
+            .await;
         checked(Method::POST, path, answer.expect("an answer")).await
     }
 
     /// A person with an app. Its code of this step is used up.
     pub async fn enrolled(&self, person: &str) -> App {
         let (status, answer) = self
-            .post("/v1/enrolments", json!({"person": person, "account": "ana@example.tv"}))
+            .post(
+                "/v1/enrolments",
+                json!({"person": person, "account": "ana@example.tv"}),
+            )
             .await;
         assert_eq!(status, 201, "{}", answer["code"]);
         let app = App::of(&answer);
@@ -114,7 +125,10 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let log = self.log();
-            let line = log.lines().rev().find_map(|line| line.split_once(&format!("to {to}: ")));
+            let line = log
+                .lines()
+                .rev()
+                .find_map(|line| line.split_once(&format!("to {to}: ")));
             match line {
                 Some((_, code)) => return code.trim().to_owned(),
                 None if Instant::now() > deadline => panic!("no code came"),
@@ -155,7 +169,11 @@ fn command(dir: &tempfile::TempDir, settings: &[(&str, &str)]) -> Command {
 
 fn said(command: &mut Command) -> String {
     let output = command.output().expect("the program was built");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
@@ -165,7 +183,10 @@ pub struct App(Secret);
 impl App {
     pub fn of(enrolment: &Value) -> App {
         let uri = enrolment["otpauth_uri"].as_str().expect("a URI");
-        App(couchkey_otp::otpauth::read(uri).expect("it can be read").enrolment.secret)
+        App(couchkey_otp::otpauth::read(uri)
+            .expect("it can be read")
+            .enrolment
+            .secret)
     }
 
     /// The code so many steps from now.
@@ -175,8 +196,12 @@ impl App {
             .expect("after 1970")
             .as_secs();
         let at = UnixTime::from_secs(now.saturating_add_signed(later * 30));
-        let kind = Kind::Totp { period: Period::THIRTY };
-        code_of(&kind, &self.0, Algorithm::Sha1, Digits::SIX, at).as_str().to_owned()
+        let kind = Kind::Totp {
+            period: Period::THIRTY,
+        };
+        code_of(&kind, &self.0, Algorithm::Sha1, Digits::SIX, at)
+            .as_str()
+            .to_owned()
     }
 
     pub fn secret(&self) -> String {
@@ -187,18 +212,27 @@ impl App {
 /// The document in the repository.
 pub static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
-    serde_json::from_str(&std::fs::read_to_string(path).expect("openapi.json is committed")).expect("JSON")
+    serde_json::from_str(&std::fs::read_to_string(path).expect("openapi.json is committed"))
+        .expect("JSON")
 });
 
 /// Status and body, after both were found in the document: this status for this path, this type, this schema.
 pub async fn checked(method: Method, path: &str, answer: Response) -> (StatusCode, Value) {
     let status = answer.status();
-    let kind = answer
-        .headers()
-        .get("content-type")
-        .map(|kind| kind.to_str().expect("text").split(';').next().expect("one").to_owned());
+    let kind = answer.headers().get("content-type").map(|kind| {
+        kind.to_str()
+            .expect("text")
+            .split(';')
+            .next()
+            .expect("one")
+            .to_owned()
+    });
     let text = answer.text().await.expect("a body");
-    let body: Value = if text.is_empty() { Value::Null } else { serde_json::from_str(&text).expect("JSON") };
+    let body: Value = if text.is_empty() {
+        Value::Null
+    } else {
+        serde_json::from_str(&text).expect("JSON")
+    };
     let operation = DOCUMENT["paths"]
         .as_object()
         .expect("paths")
@@ -206,7 +240,9 @@ pub async fn checked(method: Method, path: &str, answer: Response) -> (StatusCod
         .find(|(template, _)| fits(template, path))
         .map(|(_, item)| &item[method.as_str().to_lowercase()])
         .filter(|operation| !operation.is_null());
-    let Some(operation) = operation else { return (status, body) };
+    let Some(operation) = operation else {
+        return (status, body);
+    };
     let responses = &operation["responses"];
     let wide = format!("{}XX", status.as_u16() / 100);
     // The exact status first; where it has another content, the whole class.
@@ -214,11 +250,15 @@ pub async fn checked(method: Method, path: &str, answer: Response) -> (StatusCod
         let response = responses.get(key)?;
         match (&response["content"], &kind) {
             (Value::Null, None) => Some(None),
-            (content, Some(kind)) => content.get(kind).map(|content| Some(content["schema"].clone())),
+            (content, Some(kind)) => content
+                .get(kind)
+                .map(|content| Some(content["schema"].clone())),
             _ => None,
         }
     });
-    let schema = described.unwrap_or_else(|| panic!("{method} {path} answers {status} ({kind:?}), which is not in the document"));
+    let schema = described.unwrap_or_else(|| {
+        panic!("{method} {path} answers {status} ({kind:?}), which is not in the document")
+    });
     if let Some(mut schema) = schema {
         schema["components"] = DOCUMENT["components"].clone();
         let errors: Vec<_> = jsonschema::validator_for(&schema)
@@ -235,5 +275,8 @@ fn fits(template: &str, path: &str) -> bool {
     let parts = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
     let (template, path) = (parts(template), parts(path));
     template.len() == path.len()
-        && template.iter().zip(&path).all(|(wanted, part)| wanted.starts_with('{') || wanted == part)
+        && template
+            .iter()
+            .zip(&path)
+            .all(|(wanted, part)| wanted.starts_with('{') || wanted == part)
 }
