@@ -221,8 +221,6 @@ impl Visitor {
             .await?
             .map(|session| (secret, session));
         self.app.count(&format!("signed_in.{way}"));
-        metrics::counter!("login_total", "channel" => way.to_owned(), "result" => "accepted")
-            .increment(1);
         if let Some(since) = self
             .visit
             .split_once('.')

@@ -294,8 +294,6 @@ pub async fn redeem(mut visitor: Visitor, FormBody(form): FormBody<Typed>) -> Pa
         Err(RedeemError::Store(error)) => return Err(error.into()),
         Err(_) => return Err(Code::Internal.into()),
     };
-    metrics::counter!("login_total", "channel" => flow.channel.clone(), "result" => "refused")
-        .increment(1);
     Ok(ask_code(visitor, &flow, Some(&words), true))
 }
 
@@ -399,11 +397,7 @@ pub async fn verify(
     };
     match visitor.app.platform.verify(&request).await {
         Ok(_) => Ok(Ok(person)),
-        Err(error) => {
-            metrics::counter!("login_total", "channel" => "app", "result" => "refused")
-                .increment(1);
-            Ok(Err(code_words(error)?))
-        }
+        Err(error) => Ok(Err(code_words(error)?)),
     }
 }
 

@@ -198,6 +198,29 @@ async fn a_code_by_mail_makes_a_person_and_finds_them_again() {
         person,
         "an address has one owner"
     );
+
+    let known = json!({"person": "fam-0042", "channel": "email", "to": "bo@example.tv"});
+    assert_eq!(
+        server.post("/v1/contacts", known).await.1["person"],
+        "fam-0042"
+    );
+    let ask = json!({"channel": "email", "to": "bo@example.tv", "purpose": "recovery", "from": "203.0.113.7"});
+    let (_, challenge) = server.post("/v1/challenges", ask).await;
+    let code = server.code_for("bo@example.tv").await;
+    let redeem = format!(
+        "/v1/challenges/{}/redeem",
+        challenge["challenge"].as_str().expect("an id")
+    );
+    let sign_up = server.post(&redeem, with(&code, "sign_up")).await.1;
+    assert_eq!(
+        sign_up["result"], "wrong",
+        "a code for one purpose is worth nothing for another"
+    );
+    let (_, answer) = server.post(&redeem, with(&code, "recovery")).await;
+    assert_eq!(
+        (&answer["person"], &answer["created"]),
+        (&json!("fam-0042"), &json!(false))
+    );
 }
 
 #[tokio::test]
