@@ -12,12 +12,15 @@ use zeroize::Zeroizing;
 
 use crate::config::{Config, ConfigError, Smpp, SmsHttp, Smtp, SmtpSecurity};
 
-/// Who delivers mails and text messages.
+/// Who delivers mails, and who text messages.
+pub type Deliverers = (Arc<dyn Mailer>, Arc<dyn SmsGateway>);
+
+/// Those of the configuration.
 ///
 /// # Errors
 ///
 /// [`ConfigError`] when a setting cannot be used.
-pub fn both(config: &Config) -> Result<(Arc<dyn Mailer>, Arc<dyn SmsGateway>), ConfigError> {
+pub fn both(config: &Config) -> Result<Deliverers, ConfigError> {
     let brand = &config.service.name;
     let terminal = Arc::new(Terminal::stderr());
     let mailer: Arc<dyn Mailer> = match &config.mail.smtp {

@@ -74,7 +74,13 @@ pub fn keypad(
             }
             @match ask {
                 Ask::Number => p class="quiet" { "Eight digits. Your app shows it as the name of the account." },
-                Ask::Code { number } => p class="quiet" { "For viewer " span class="digits" { (grouped(number, 4)) } },
+                Ask::Code { number } => div class="row" {
+                    p class="quiet" { "For viewer " span class="digits" { (grouped(number, 4)) } }
+                    form method="post" action="/tv/other" {
+                        (token(form))
+                        button class="button" { "Another viewer" }
+                    }
+                },
             }
             @if let Some(words) = trouble { (note(words, true)) }
             p class="typed" data-typed="" role="status" aria-label=(spoken(typed)) data-empty="nothing typed yet" {
@@ -95,12 +101,6 @@ pub fn keypad(
                     button class="word" name="press" value="back" aria-label="Delete the last digit" autofocus[focus == "back"] { "Delete" }
                     button name="press" value="0" autofocus[focus == "0"] { "0" }
                     button class="word go" name="press" value="go" data-go="" autofocus[focus == "go"] { "OK" }
-                }
-            }
-            @if let Ask::Code { .. } = ask {
-                form method="post" action="/tv/other" {
-                    (token(form))
-                    button class="button" { "Another viewer" }
                 }
             }
         }
