@@ -1,5 +1,6 @@
 //! The server as those see it who run it and call it: the built program on a free loopback port, spoken to by HTTP.
 mod api;
+mod machines;
 mod operation;
 mod pages;
 
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 pub struct Server {
     child: Child,
     dir: tempfile::TempDir,
+    settings: Vec<(String, String)>,
     pub url: String,
     pub key: String,
     pub client: Client,
@@ -35,26 +37,16 @@ impl Server {
     /// With settings in the environment: `SERVER__REQUESTS_PER_MINUTE`.
     pub async fn with(settings: &[(&str, &str)]) -> Server {
         let dir = tempfile::tempdir().expect("a folder for the test");
-        let key = said(command(&dir, settings).args(["api-key", "new", "tests"]));
-        let log = File::create(dir.path().join("log")).expect("a log for the test");
-        let mut child = command(&dir, settings)
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .expect("the program was built");
-        let mut first = String::new();
-        BufReader::new(child.stdout.take().expect("it is piped"))
-            .read_line(&mut first)
-            .expect("the server says where it is");
-        let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
-        let url = first
-            .trim()
-            .rsplit_once(' ')
-            .map(|(_, url)| url.to_owned())
-            .unwrap_or_else(|| panic!("the server did not start: {log}"));
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
+        let key = said(command(&dir, &settings).args(["api-key", "new", "tests"]));
+        let (child, url) = launch(&dir, &settings);
         Server {
             child,
             dir,
+            settings,
             url,
             key: key.trim().to_owned(),
             client: Client::builder()
@@ -62,6 +54,17 @@ impl Server {
                 .build()
                 .expect("a client"),
         }
+    }
+
+    /// SIGKILL: it has no time for anything.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Starts it again on what it has left behind.
+    pub fn start_again(&mut self) {
+        (self.child, self.url) = launch(&self.dir, &self.settings);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -155,7 +158,32 @@ impl Drop for Server {
     }
 }
 
-fn command(dir: &tempfile::TempDir, settings: &[(&str, &str)]) -> Command {
+/// Starts the program and waits until it says where it listens.
+fn launch(dir: &tempfile::TempDir, settings: &[(String, String)]) -> (Child, String) {
+    let log = File::options()
+        .create(true)
+        .append(true)
+        .open(dir.path().join("log"))
+        .expect("a log for the test");
+    let mut child = command(dir, settings)
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("the program was built");
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().expect("it is piped"))
+        .read_line(&mut first)
+        .expect("the server says where it is");
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap_or_default();
+    let url = first
+        .trim()
+        .rsplit_once(' ')
+        .map(|(_, url)| url.to_owned())
+        .unwrap_or_else(|| panic!("the server did not start: {log}"));
+    (child, url)
+}
+
+fn command(dir: &tempfile::TempDir, settings: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_couchkey-platform"));
     command
         .env_clear()
@@ -191,11 +219,12 @@ impl App {
 
     /// The code so many steps from now.
     pub fn code(&self, later: i64) -> String {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .expect("after 1970")
-            .as_secs();
-        let at = UnixTime::from_secs(now.saturating_add_signed(later * 30));
+        self.code_at(now().saturating_add_signed(later * 30))
+    }
+
+    /// The code at this Unix time.
+    pub fn code_at(&self, time: u64) -> String {
+        let at = UnixTime::from_secs(time);
         let kind = Kind::Totp {
             period: Period::THIRTY,
         };
@@ -207,6 +236,14 @@ impl App {
     pub fn secret(&self) -> String {
         self.0.to_base32().to_string()
     }
+}
+
+/// Seconds since 1970.
+pub fn now() -> u64 {
+    std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_secs()
 }
 
 /// The document in the repository.
