@@ -27,6 +27,12 @@ mod html;
 mod known;
 mod lastpass;
 mod proton;
+#[cfg(any(
+    target_os = "linux",
+    target_os = "macos",
+    all(windows, target_env = "msvc")
+))] // docs/decisions/0113
+mod sqlite;
 mod steam;
 mod stratum;
 mod totp_authenticator;
@@ -321,6 +327,12 @@ const READERS: &[Reader] = &[
     duo::read,
     zipped::read,
     extension::read,
+    #[cfg(any(
+        target_os = "linux",
+        target_os = "macos",
+        all(windows, target_env = "msvc")
+    ))]
+    sqlite::read,
     known::read,
     ente::read,
     html::read,

@@ -673,15 +673,86 @@ def extension():
     write("extension-encrypted.json", dump({"h0": sealed, "k": {"dataType": "Key", "id": "k", "salt": "s", "version": 3}}))
 
 
+def sqlite():
+    import sqlite3
+
+    def database(name, script, table=None, rows=()):
+        # The library writes its version into the file; a fixture is written once and kept.
+        if (HERE / name).exists():
+            return
+        made = sqlite3.connect(":memory:")
+        made.executescript("PRAGMA page_size = 1024;" + script)
+        for row in rows:
+            made.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+        made.commit()
+        data = bytearray(made.serialize())
+        data[18:20] = b"\2\2"  # as phones have it: with a log beside it
+        write(name, bytes(data))
+
+    table = ("CREATE TABLE accounts (_id INTEGER PRIMARY KEY, email TEXT, secret, counter INTEGER, type INTEGER, "
+             "provider INTEGER, issuer TEXT, original_name TEXT);")
+
+    def google(at, account):
+        kind, issuer, name, _, _, moving, key = account
+        hotp = kind == "hotp"
+        full = f"{issuer}:{name}" if issuer else name
+        return at, full, b32(key), moving if hotp else 0, int(hotp), 0, issuer or None, full
+
+    good = [google(at, account) for at, account in enumerate((ACCOUNTS[0], ACCOUNTS[3], ACCOUNTS[4]))]
+    database("google.sqlite", table, "accounts", good)
+    odd = [(1, "a", "!!", 0, 0, 0, "", ""), good[0][:4] + (7,) + good[0][5:], (3, "c", b"blob", 0, 0, 0, "C", ""),
+           (4, "d", "GEZDGNBV", "x", 1, 0, "D", ""), (5, "e", "GEZDGNBV", -2, 1, 0, "E", ""), good[2]]
+    database("google-odd.sqlite", table, "accounts", odd)
+    database("google-long.sqlite", table, "accounts", [good[0], (9, "a" * 70000, "GEZDGNBV", 0, 0, 0, "", "")])
+    database("google-many.sqlite", table + "WITH RECURSIVE n(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM n LIMIT 10001) "
+             "INSERT INTO accounts(_id) SELECT n FROM n;")
+    database("google-without.sqlite", table.replace("accounts", "others"))
+
+    table = ("CREATE TABLE accounts (_id INTEGER PRIMARY KEY, name TEXT, username TEXT, oath_secret_key TEXT, "
+             "account_type INTEGER);")
+
+    def microsoft(at, account):
+        _, issuer, name, _, _, _, key = account
+        return at, issuer, name, b32(key), 0
+
+    good = [microsoft(at, account) for at, account in enumerate((ACCOUNTS[0], ACCOUNTS[3]))]
+    database("microsoft.sqlite", table, "accounts", good)
+    odd = [good[0], (7, "Work", "tap", "", 2), (8, "Own", "me", "!", 1), (9, "x", "y", "GEZDGNBV", 9)]
+    database("microsoft-odd.sqlite", table, "accounts", odd)
+    # Schemas that compute: without end, and something else than what is stored.
+    columns = "n AS name, n AS username, n AS oath_secret_key, n AS account_type"
+    database("microsoft-view.sqlite", "CREATE VIEW accounts AS WITH RECURSIVE n(n) AS (VALUES(1) UNION ALL SELECT n + 1 FROM n) "
+             f"SELECT {columns} FROM n WHERE n < 0;")
+    database("microsoft-computed.sqlite", "CREATE TABLE accounts (name TEXT, username TEXT, account_type INTEGER, "
+             "oath_secret_key TEXT AS (hex(zeroblob(30000))));")
+
+    table = ("CREATE TABLE authenticator (type integer, icon varchar, issuer varchar(32), username varchar(40), "
+             "secret varchar primary key not null, pin varchar, algorithm integer, digits integer, period integer, "
+             "counter integer, ranking integer);")
+    groups = ("CREATE TABLE category (id varchar(8) primary key not null, name varchar(32), ranking integer);"
+              "CREATE TABLE authenticatorcategory (categoryId varchar, authenticatorSecret varchar, ranking integer);"
+              + "".join(f"INSERT INTO category VALUES ('c{at}', '{name}', {at});"
+                        f"INSERT INTO authenticatorcategory VALUES ('c{at}', '{b32(ACCOUNTS[at][6])}', 0);"
+                        for at, name in enumerate(GROUPS)))
+
+    def stratum(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        hotp = kind == "hotp"
+        return ({"hotp": 1, "totp": 2, "steam": 4}[kind], None, issuer, name, b32(key), None,
+                ["SHA1", "SHA256", "SHA512"].index(algorithm), digits, 30 if hotp else moving, moving if hotp else 0, 0)
+
+    good = [stratum(account) for account in ACCOUNTS]
+    database("stratum.sqlite", table + groups, "authenticator", good)
+    odd = [(3,) + good[0][1:4] + ("A",) + good[0][5:], good[1], (None,) + good[2][1:]]
+    database("stratum-without-groups.sqlite", table + "CREATE TABLE x (authenticatorcategory);", "authenticator", odd)
+
+
 def known():
     """Only the signs of what is not read."""
     write("keepass.kdbx", bytes.fromhex("03d9a29a67fb4bb500000400") + bytes(64))
     write("otpclient.bin", b"OTPClient" + bytes(64))
     write("authme.authme", dump({"role": "export", "encrypted": False, "codes": "", "version": 3}))
     write("cotp.json", dump({"version": 1, "nonce": "", "cipher": "", "salt": ""}))
-    for name, column in [("microsoft", "oath_secret_key"), ("google", "original_name TEXT"),
-                         ("stratum", "authenticatorcategory")]:
-        write(f"{name}.sqlite", b"SQLite format 3\0" + bytes(84) + column.encode() + bytes(32))
 
 
 def main():
@@ -705,6 +776,7 @@ def main():
     totp_authenticator()
     zipped()
     extension()
+    sqlite()
     known()
 
 

@@ -6,7 +6,8 @@ use super::{Format, Import, ImportError, Watch};
 
 /// The two numbers that every file of KeePass 2 and KeePassXC begins with.
 const KDBX: &[u8] = &[0x03, 0xd9, 0xa2, 0x9a, 0x67, 0xfb, 0x4b, 0xb5];
-const SQLITE: &[u8] = b"SQLite format 3\0";
+/// What every database of SQLite begins with.
+pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 
 /// A column that only this app's table has. The statements that make tables are kept as text in the file.
 const COLUMNS: [(&str, Format); 3] = [
@@ -39,6 +40,12 @@ fn known(file: &File<'_>) -> Option<Format> {
     if file.json.has(&["nonce", "cipher", "salt"]) {
         return Some(Format::Cotp);
     }
+    // Reached only where this program is without SQLite.
+    database(file)
+}
+
+/// Whose database it is, by its bytes alone.
+pub(super) fn database(file: &File<'_>) -> Option<Format> {
     let database = file.bytes.strip_prefix(SQLITE)?;
     let database = &database[..database.len().min(TABLES_WITHIN)];
     let has = |column: &str| {

@@ -132,20 +132,20 @@ struct Binding {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Entry {
+pub(super) struct Entry {
     #[serde(rename = "Type")]
-    kind: i64,
-    issuer: Option<String>,
-    username: Option<String>,
-    secret: Option<Zeroizing<String>>,
-    algorithm: Option<i64>,
-    digits: Option<i64>,
-    period: Option<i64>,
-    counter: Option<i64>,
+    pub kind: i64,
+    pub issuer: Option<String>,
+    pub username: Option<String>,
+    pub secret: Option<Zeroizing<String>>,
+    pub algorithm: Option<i64>,
+    pub digits: Option<i64>,
+    pub period: Option<i64>,
+    pub counter: Option<i64>,
 }
 
 impl Entry {
-    fn read(&self, groups: &HashMap<&str, Vec<&str>>) -> Result<Imported, SkipReason> {
+    pub(super) fn read(&self, groups: &HashMap<&str, Vec<&str>>) -> Result<Imported, SkipReason> {
         let kind = match self.kind {
             1 => "hotp",
             2 => "totp",
