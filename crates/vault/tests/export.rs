@@ -87,7 +87,9 @@ fn made(recipes: &[Recipe]) -> Vec<Imported> {
 }
 
 fn read(bytes: &[u8], password: Option<&str>) -> Result<Vec<Imported>, ImportError> {
-    let read = import::read(bytes, password, &mut |_| ControlFlow::Continue(()))?;
+    let read = import::read(bytes, password, &|_| Vec::new(), &mut |_| {
+        ControlFlow::Continue(())
+    })?;
     assert!(read.skipped.is_empty(), "{:?}", read.skipped);
     Ok(read.accounts)
 }
