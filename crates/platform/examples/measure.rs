@@ -4,6 +4,8 @@
 //! - `once`: COUNT submissions, 64 of each code at once: exactly one of the 64 is accepted.
 //! - `alike`: COUNT wrong codes each for people who are here and people who are not: no difference in time
 //!   (Welch's t below 4.5).
+//! - `guess`: COUNT random codes over the PEOPLE in turn, each from an address of its own: none of them is looked at more
+//!   than a hundred times in a row (NIST SP 800-63B), and no more guesses are right than chance has it.
 //!
 //! STORE is `memory`, `sqlite` (in a folder that goes away, under TMPDIR) or `postgres`. Ends with 1 when a figure that
 //! must hold does not. Rates mean something in a release build only.
@@ -37,7 +39,7 @@ async fn main() -> Result<ExitCode, Failure> {
     };
     let (count, people) = (number(2, 10_000)?, number(3, 1_000)?);
     let [what, store, ..] = words[..] else {
-        return Err("measure rate|once|alike memory|sqlite|postgres [COUNT] [PEOPLE]".into());
+        return Err("measure rate|once|alike|guess memory|sqlite|postgres [COUNT] [PEOPLE]".into());
     };
 
     let folder = tempfile::tempdir()?;
@@ -70,6 +72,7 @@ async fn main() -> Result<ExitCode, Failure> {
         }
         "once" => once(house, people, count).await?,
         "alike" => alike(&house, &people, count).await?,
+        "guess" => guess(house, people, count).await?,
         other => return Err(format!("there is nothing named {other} to measure").into()),
     };
     Ok(if holds {
@@ -306,4 +309,51 @@ async fn alike(house: &House, people: &[Person], count: usize) -> Result<bool, F
         unknown.0 * 1e6,
     );
     Ok(t.abs() < 4.5)
+}
+
+/// Somebody with as many addresses and as much patience as it takes.
+async fn guess(house: Arc<House>, people: Arc<Vec<Person>>, count: usize) -> Result<bool, Failure> {
+    let mut in_a_row = vec![0_u32; people.len()];
+    let (mut most, mut looked_at, mut right, mut guessed) = (0, 0, 0, 0);
+    while guessed < count {
+        let tasks: Vec<_> = (guessed..count.min(guessed + CLIENTS))
+            .map(|n| {
+                let (house, people) = (house.clone(), people.clone());
+                let code = format!("{:06}", rand::rng().random_range(0..1_000_000));
+                tokio::spawn(async move {
+                    let who = n % people.len();
+                    let from = address(10_000_000 + n);
+                    (who, house.verify(&people[who].id, &code, from).await)
+                })
+            })
+            .collect();
+        guessed += tasks.len();
+        for task in tasks {
+            let (who, result) = task.await?;
+            match result {
+                Ok(()) => {
+                    (looked_at, right) = (looked_at + 1, right + 1);
+                    in_a_row[who] = 0;
+                }
+                Err(VerifyError::Wrong | VerifyError::Used) => {
+                    looked_at += 1;
+                    in_a_row[who] += 1;
+                    most = most.max(in_a_row[who]);
+                }
+                Err(VerifyError::Throttled { .. } | VerifyError::Stopped) => {}
+                Err(other) => return Err(other.into()),
+            }
+        }
+        // Everybody's turn comes once an hour, when even the longest delay is over.
+        let hour = 3_600 * CLIENTS / people.len();
+        house.clock.advance(hour.max(1) as u64);
+    }
+    // Three codes of a million are right at any time.
+    let by_chance = f64::from(looked_at) * 3.0 / 1_000_000.0;
+    println!(
+        "{guessed} guesses at {} people: {looked_at} looked at, at most {most} in a row at one; {right} right, {by_chance:.2} by chance",
+        people.len(),
+    );
+    // Five standard deviations of a Poisson distribution, and five for where it is not yet like a normal one.
+    Ok(most <= 100 && f64::from(right) <= by_chance + 5.0 * by_chance.sqrt() + 5.0)
 }

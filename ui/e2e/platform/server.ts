@@ -80,6 +80,10 @@ export async function enrol(page: Page): Promise<Viewer> {
   await page.getByRole("button", { name: "Show the QR code" }).click();
   await page.getByText("I cannot scan it").click();
   const secret = (await page.locator(".key").innerText()).replaceAll(" ", "");
+  // A code that comes in after its step teaches the server that this clock is slow; codes from ahead, as the tests use
+  // them to save time, would then be out of its window.
+  const left = 30_000 - (Date.now() % 30_000);
+  if (left < 5_000) await page.waitForTimeout(left);
   await page.getByLabel("Code from the app").fill(totp(secret));
   await page.getByRole("button", { name: "That is my code" }).click();
   await expect(page.getByRole("heading", { name: "Your app is set up" })).toBeVisible();
