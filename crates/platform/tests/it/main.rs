@@ -4,6 +4,8 @@ mod challenge;
 mod device;
 mod enrol;
 mod keys;
+#[path = "../others/mod.rs"]
+mod others;
 mod outbox;
 mod peers;
 mod records;

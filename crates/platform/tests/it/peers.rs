@@ -1,14 +1,12 @@
 //! What others make of what we issue: zbarimg reads the QR code, three projects read the link, and theirs and
 //! oathtool's codes are accepted, each once.
-use std::collections::BTreeMap;
-use std::io::Write;
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use couchkey_otp::{Algorithm, Digits, Period};
-use couchkey_platform::{ConfirmRequest, EnrolRequest, Enrolled, VerifyError, VerifyRequest};
-use serde_json::{Value, json};
+use couchkey_platform::{ConfirmRequest, EnrolRequest, VerifyError, VerifyRequest};
+use serde_json::json;
 
+use crate::others::{oathtool, readers, said};
 use crate::world::{HOME, World, id};
 
 /// With everything that trips up who escapes by hand: blanks, a plus, an ampersand, a percent sign, other scripts.
@@ -62,7 +60,7 @@ async fn others_read_what_is_issued_and_their_codes_are_accepted_once() {
                 assert_eq!(seen, &expected, "{reader}");
             }
             let code = match name {
-                "oathtool" => oathtool(&enrolled, now),
+                "oathtool" => oathtool(&enrolled.secret, algorithm, digits, period, now),
                 other => seen[other]["code"].as_str().unwrap().to_owned(),
             };
             if turn == 0 {
@@ -88,40 +86,6 @@ async fn others_read_what_is_issued_and_their_codes_are_accepted_once() {
             w.clock.advance(u64::from(period.get()));
         }
     }
-}
-
-/// What pyotp, passlib (both of Python) and otpauth (of JavaScript) read in a link, and their codes at this time.
-fn readers(link: &str, time: u64) -> BTreeMap<String, Value> {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = std::env::var_os("COUCHKEY_PYTHON").unwrap_or_else(|| "python3".into());
-    let mut python = Command::new(python);
-    python.arg(here.join("tests/peers.py"));
-    let mut node = Command::new("node");
-    node.current_dir(here.join("../../ui")) // where its packages are
-        .args([
-            "--input-type=module",
-            "--eval",
-            include_str!("../peers.mjs"),
-        ])
-        .arg("--");
-    let mut all = BTreeMap::new();
-    for mut command in [python, node] {
-        let answer = said(command.arg(time.to_string()), link.as_bytes());
-        let answer: BTreeMap<String, Value> = serde_json::from_str(&answer).unwrap();
-        all.extend(answer);
-    }
-    all
-}
-
-fn oathtool(enrolled: &Enrolled, time: u64) -> String {
-    let mut command = Command::new("oathtool");
-    command
-        .arg(format!("--totp={}", enrolled.algorithm))
-        .arg(format!("--time-step-size={}s", enrolled.period.get()))
-        .arg(format!("--digits={}", enrolled.digits.get()))
-        .arg(format!("--now=@{time}"))
-        .args(["--base32", "-"]);
-    said(&mut command, enrolled.secret.as_bytes())
 }
 
 /// Draws the text as a QR code and lets zbarimg read the picture.
@@ -151,23 +115,4 @@ fn zbarimg(text: &str) -> String {
         ])
         .arg(&file);
     said(&mut command, b"")
-}
-
-/// Runs a program of `scripts/setup test` and gives back what it said.
-fn said(command: &mut Command, stdin: &[u8]) -> String {
-    let pipes = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = pipes
-        .spawn()
-        .unwrap_or_else(|error| panic!("{command:?}: {error}; scripts/setup test installs it"));
-    child.stdin.take().unwrap().write_all(stdin).unwrap();
-    let output = child.wait_with_output().unwrap();
-    let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {complaint}");
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim_end()
-        .to_owned()
 }

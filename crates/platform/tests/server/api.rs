@@ -1,8 +1,12 @@
 //! The API: every verdict, every refusal, each answer held against the OpenAPI document.
+use couchkey_otp::{Algorithm, Digits, Period};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use crate::{App, DOCUMENT, Server, checked};
+use crate::{
+    App, DOCUMENT, Server, checked, now,
+    others::{oathtool, readers},
+};
 
 #[tokio::test]
 async fn a_code_is_accepted_exactly_once() {
@@ -507,5 +511,44 @@ async fn the_document_is_the_one_in_the_repository() {
     {
         let id = format!("id=\"{}\"", code.as_str().expect("a word"));
         assert!(problems.contains(&id), "every code is described: {id}");
+    }
+}
+
+#[tokio::test]
+async fn codes_that_others_make_are_accepted_once() {
+    let server = Server::start().await;
+    let account = json!({"person": "fam-0042", "account": "ana@example.tv"});
+    let (_, enrolment) = server.post("/v1/enrolments", account).await;
+    let link = enrolment["otpauth_uri"].as_str().expect("a link");
+    let secret = enrolment["secret"].as_str().expect("a secret");
+    let since = now();
+    let confirm = json!({
+        "person": "fam-0042",
+        "enrolment": enrolment["enrolment"],
+        "code": readers(link, since)["passlib"]["code"],
+        "from": "203.0.113.7",
+    });
+    let (_, answer) = server.post("/v1/enrolments/confirm", confirm).await;
+    assert_eq!(answer["result"], "accepted", "passlib");
+    for (steps, name) in [(1, "oathtool"), (2, "pyotp"), (3, "otpauth")] {
+        let at = since + steps * 30;
+        let code = match name {
+            "oathtool" => json!(oathtool(
+                secret,
+                Algorithm::Sha1,
+                Digits::SIX,
+                Period::THIRTY,
+                at
+            )),
+            other => readers(link, at)[other]["code"].clone(),
+        };
+        for result in ["accepted", "used"] {
+            let body = json!({"person": "fam-0042", "code": code, "from": "203.0.113.7"});
+            assert_eq!(
+                server.post("/v1/verify", body).await.1["result"],
+                result,
+                "{name}"
+            );
+        }
     }
 }

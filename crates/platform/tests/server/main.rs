@@ -2,6 +2,8 @@
 mod api;
 mod machines;
 mod operation;
+#[path = "../others/mod.rs"]
+mod others;
 mod pages;
 
 use std::{

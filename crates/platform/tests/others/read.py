@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What two other projects make of an otpauth link: peers.py TIME, the link on standard input, JSON on standard output."""
+"""What two other projects make of an otpauth link: read.py TIME, the link on standard input, JSON on standard output."""
 
 import json
 import sys
