@@ -7,7 +7,7 @@ use std::sync::{
 
 use couchkey_authenticator::{
     Authenticator, Error, Parts,
-    fake::{FakeClock, FakeFile, FakeKeyring, Fuse},
+    fake::{FakeBackups, FakeClock, FakeFile, FakeKeyring, Fuse},
     ports::{Keyring, KeyringError},
     view::{AddRow, Preview},
 };
@@ -30,7 +30,9 @@ pub struct Machine {
     pub file_keyring: FakeKeyring,
     /// The disk.
     pub file: FakeFile,
-    /// The power of keyring and disk together.
+    /// The folders for backups.
+    pub backups: FakeBackups,
+    /// The power of keyring and disks together.
     pub fuse: Fuse,
     /// Whether the operating system has a keyring at all.
     has_keyring: Arc<AtomicBool>,
@@ -44,6 +46,7 @@ impl Default for Machine {
             keyring: FakeKeyring::with_fuse(&fuse),
             file_keyring: FakeKeyring::with_fuse(&fuse),
             file: FakeFile::with_fuse(&fuse),
+            backups: FakeBackups::with_fuse(&fuse),
             fuse,
             has_keyring: Arc::new(AtomicBool::new(true)),
         }
@@ -85,6 +88,7 @@ impl Machine {
             }),
             file_keyring: Arc::new(self.file_keyring.clone()),
             file: Box::new(self.file.clone()),
+            backups: Box::new(self.backups.clone()),
             place: "/home/somebody/.local/share/couchkey".to_owned(),
         })
     }

@@ -4,13 +4,16 @@
 //! and compares. The operating system's keyring is files here too, written like the vault's own, so that a whole
 //! machine is one folder: it can be copied, cut short, and opened again.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use couchkey_authenticator::{
     Authenticator, Parts,
     fake::FakeClock,
-    os::{DiskFile, FileKeyring},
-    ports::{Keyring, KeyringError},
+    os::{DiskBackups, DiskFile, FileKeyring},
+    ports::{BackupFolder, FileError, Keyring, KeyringError},
     view::EditForm,
 };
 use couchkey_otp::{Algorithm, Counter, Digits, Kind, Period, Secret, UnixTime, code_of};
@@ -29,8 +32,34 @@ pub fn on_disk(dir: &Path) -> Authenticator {
         system_keyring: Box::new(move || Ok(Arc::clone(&keyring))),
         file_keyring: Arc::new(FileKeyring::new(dir.join("vault"))),
         file: Box::new(DiskFile::new(dir.join("vault"))),
+        backups: Box::new(Folder(dir.join("backups"))),
         place: "/home/somebody/.local/share/couchkey".to_owned(),
     })
+}
+
+/// The real folders for backups, with a usual one that is part of this machine.
+struct Folder(PathBuf);
+
+impl BackupFolder for Folder {
+    fn usual(&self) -> Option<String> {
+        self.0.to_str().map(str::to_owned)
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        DiskBackups::new(&self.0).names(folder)
+    }
+
+    fn read(&self, folder: &str, name: &str) -> Result<Option<Vec<u8>>, FileError> {
+        DiskBackups::new(&self.0).read(folder, name)
+    }
+
+    fn write(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        DiskBackups::new(&self.0).write(folder, name, bytes)
+    }
+
+    fn remove(&self, folder: &str, name: &str) -> Result<(), FileError> {
+        DiskBackups::new(&self.0).remove(folder, name)
+    }
 }
 
 /// Stands in for the operating system's keyring, which may hold a device key although our file keyring may not.

@@ -5,22 +5,23 @@
 //! new one on the disk, and what is in memory is read from there again.
 
 use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
+    Arc, Condvar, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, Ordering},
 };
 
 use couchkey_otp::UnixTime;
 use couchkey_vault::{
-    BundleWrite, FetchFailed, Found, Half, Note, Opened, RecoveryKey, Unlock, Vault, VaultId,
-    format, limits,
+    BundleWrite, FetchFailed, Found, Half, Note, OpenError, Opened, Problem, RecoveryKey, Unlock,
+    Vault, VaultId, format, limits, survey,
 };
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 use zeroize::Zeroizing;
 
 use crate::{
     Error, ErrorCode,
+    backup::AutoBackup,
     enrol::Pending,
-    ports::{Clock, Keyring, KeyringError, VaultFile},
+    ports::{BackupFolder, Clock, Keyring, KeyringError, VaultFile},
     view::{KeyringKind, Notice},
 };
 
@@ -34,6 +35,8 @@ pub struct Parts {
     pub file_keyring: Arc<dyn Keyring>,
     /// Where the vault's two generations lie.
     pub file: Box<dyn VaultFile>,
+    /// Where backups go.
+    pub backups: Box<dyn BackupFolder>,
     /// The name of that place, kept in the keyring so that a lost data directory is noticed.
     pub place: String,
 }
@@ -47,6 +50,8 @@ pub struct Authenticator {
     recovery_key: Mutex<Option<RecoveryKey>>,
     /// Somebody wants the import or the export that is running to end.
     cancelled: AtomicBool,
+    auto: Mutex<AutoBackup>,
+    auto_due: Condvar,
 }
 
 /// The vault while it is unlocked.
@@ -70,6 +75,8 @@ impl Authenticator {
             pending: Mutex::new(Pending::default()),
             recovery_key: Mutex::new(None),
             cancelled: AtomicBool::new(false),
+            auto: Mutex::default(),
+            auto_due: Condvar::new(),
         }
     }
 
@@ -81,6 +88,14 @@ impl Authenticator {
     /// Wishes that what is running ends, or (`false`) begins something new.
     pub(crate) fn set_cancelled(&self, cancelled: bool) {
         self.cancelled.store(cancelled, Ordering::SeqCst);
+    }
+
+    pub(crate) fn auto_backup(&self) -> MutexGuard<'_, AutoBackup> {
+        held(&self.auto)
+    }
+
+    pub(crate) fn auto_backup_due(&self) -> &Condvar {
+        &self.auto_due
     }
 
     pub(crate) fn now(&self) -> UnixTime {
@@ -112,19 +127,22 @@ impl Authenticator {
         if stamp != open.stamp {
             // A copy that cannot be read just now (another process may be at it) is no reason to show nothing.
             let id = open.vault.id();
-            if let Ok(found) = self.found(|| Ok(None))
-                && let Ok(opened) = self.open_with(
-                    &found,
-                    &Unlock::VaultKey(open.vault.vault_key()),
-                    id,
-                    &open.keyring,
-                )
-                && opened.vault.generation() >= open.vault.generation()
-            {
-                open.vault = opened.vault;
-                open.stamp = stamp;
+            if let Ok(found) = self.found(|| Ok(None)) {
+                let unlock = Unlock::VaultKey(open.vault.vault_key());
+                match self.open_with(&found, &unlock, id, &open.keyring) {
+                    Ok(opened) if opened.vault.generation() >= open.vault.generation() => {
+                        open.vault = opened.vault;
+                        open.stamp = stamp;
+                    }
+                    Err(error) if has_other_keys(&found, &open.vault, &error) => {
+                        *guard = None;
+                        return Err(ErrorCode::VaultLocked.into());
+                    }
+                    _ => {}
+                }
             }
         }
+        let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
         Ok(look(&open.vault))
     }
 
@@ -152,10 +170,17 @@ impl Authenticator {
         let _one_process = self.parts.file.lock()?;
         let found = self.found(|| keyring.get(&format::head_entry(id)))?;
         let mut working = {
-            let guard = self.open_now();
+            let mut guard = self.open_now();
             let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
             let unlock = Unlock::VaultKey(open.vault.vault_key());
-            self.open_with(&found, &unlock, id, &keyring)?.vault
+            match self.open_with(&found, &unlock, id, &keyring) {
+                Ok(opened) => opened.vault,
+                Err(error) if has_other_keys(&found, &open.vault, &error) => {
+                    *guard = None;
+                    return Err(ErrorCode::VaultLocked.into());
+                }
+                Err(error) => return Err(error),
+            }
         };
         let value = make(&mut working, self.now(), &mut os_random())?;
         let written = self.write_watched(&mut working, keyring.as_ref(), step);
@@ -163,13 +188,26 @@ impl Authenticator {
             // The disk has the old state or the new one; show what it has.
             let found = self.found(|| keyring.get(&format::head_entry(id)).or(Ok(None)))?;
             let unlock = Unlock::VaultKey(working.vault_key());
-            working = self.open_with(&found, &unlock, id, &keyring)?.vault;
+            working = match self.open_with(&found, &unlock, id, &keyring) {
+                Ok(opened) => opened.vault,
+                // It was to get a new key and did not.
+                Err(_) => {
+                    let guard = self.open_now();
+                    let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
+                    let unlock = Unlock::VaultKey(open.vault.vault_key());
+                    self.open_with(&found, &unlock, id, &keyring)?.vault
+                }
+            };
         }
         let mut guard = self.open_now();
         // Somebody may have locked it meanwhile; then it stays locked.
         if let Some(open) = guard.as_mut() {
             open.vault = working;
             open.stamp = self.parts.file.stamp();
+        }
+        drop(guard);
+        if written.is_ok() {
+            self.note_change();
         }
         written.map(|()| value)
     }
@@ -264,6 +302,7 @@ impl Authenticator {
             kind,
             notices,
         });
+        self.note_opening();
         if opened.needs_save || spoilt {
             // A full disk is no reason to keep people from their codes: what cannot be mended now is mended next time.
             let _ = self.change(|vault, now, _| {
@@ -323,6 +362,18 @@ fn write_bundles(
         }
     }
     written
+}
+
+/// Whether another process gave the vault other keys, so that this one has to be unlocked anew.
+fn has_other_keys(found: &Found, open: &Vault, error: &Error) -> bool {
+    let survey = survey(found);
+    matches!(error, Error::Open(OpenError::Wrong))
+        && survey.vault == Some(open.id())
+        && survey.file > Some(open.generation())
+        && !survey
+            .problems
+            .iter()
+            .any(|problem| matches!(problem, Problem::FileDamaged(_)))
 }
 
 /// The operating system's generator, read at every use: nothing of it stays in our memory.

@@ -2,6 +2,7 @@
 
 use couchkey_vault::{
     ChangeError, OpenError, SaveError, SlotError,
+    backup::BackupError,
     import::{ImportError, SkipReason},
 };
 use serde::Serialize;
@@ -75,6 +76,22 @@ codes! {
     KeyringUnavailable "keyring_unavailable"
     /// No copy of the vault can be read.
     VaultDamaged "vault_damaged"
+    /// The file is no backup of ours.
+    NotABackup "not_a_backup"
+    /// A backup that is cut off or spoilt.
+    BackupDamaged "backup_damaged"
+    /// A backup made by a newer Couchkey.
+    BackupNewerVersion "backup_newer_version"
+    /// Neither today's recovery key nor the passphrase of this backup.
+    WrongBackupKey "wrong_backup_key"
+    /// Nothing that a backup could be opened with.
+    BackupNeedsKey "backup_needs_key"
+    /// None in the folder.
+    NoBackup "no_backup"
+    /// The vault that is here is another one, or has other keys since.
+    BackupOfAnotherVault "backup_of_another_vault"
+    /// The folder for backups is not there or may not be written.
+    BackupFolderUnavailable "backup_folder_unavailable"
     /// Made by a newer Couchkey.
     VaultNewerVersion "vault_newer_version"
     /// Another Couchkey is writing.
@@ -239,6 +256,8 @@ pub enum Error {
     Keyring(#[from] KeyringError),
     /// The disk did not do its part.
     File(#[from] FileError),
+    /// A backup could not be made or opened.
+    Backup(#[from] couchkey_vault::backup::BackupError),
     /// The vault could not be opened.
     Open(#[from] couchkey_vault::OpenError),
     /// The vault refused a change.
@@ -286,6 +305,7 @@ impl Error {
             Self::Picture(e) => word(e.code()),
             Self::Keyring(e) => e.into(),
             Self::File(e) => e.into(),
+            Self::Backup(e) => backup_code(e),
             Self::Open(e) => open_code(e),
             Self::Change(e) => change_code(e),
             Self::Slot(e) => slot_code(e),
@@ -445,6 +465,18 @@ fn unwritten(kind: std::io::ErrorKind) -> (&'static str, &'static str) {
     }
 }
 
+fn backup_code(error: &BackupError) -> ErrorCode {
+    match error {
+        BackupError::NothingOpensIt => ErrorCode::BackupNeedsKey,
+        BackupError::NotABackup => ErrorCode::NotABackup,
+        BackupError::NewerVersion { .. } => ErrorCode::BackupNewerVersion,
+        BackupError::NoSlot | BackupError::Wrong => ErrorCode::WrongBackupKey,
+        BackupError::OutOfMemory { .. } => ErrorCode::NotEnoughMemory,
+        // A cost that nobody asks for: what is there was spoilt or put there by somebody.
+        _ => ErrorCode::BackupDamaged,
+    }
+}
+
 fn change_code(error: &ChangeError) -> ErrorCode {
     match error {
         ChangeError::NoSuchAccount => ErrorCode::AccountNotFound,
@@ -549,7 +581,39 @@ fn sentences(code: ErrorCode) -> (&'static str, &'static str) {
         ),
         C::VaultDamaged => (
             "No copy of the vault can be read.",
-            "Leave the files as they are, and restore the folder from a backup of the disk; the keyring may still hold every account.",
+            "Restore your newest backup; what is here is put aside, not deleted. Without one, leave the files as they are: the keyring may still hold every account.",
+        ),
+        C::NotABackup => (
+            "That file is not a Couchkey backup.",
+            "Choose a file whose name ends in .couchkey. Exports of other apps are imported instead.",
+        ),
+        C::BackupDamaged => (
+            "That backup is damaged and does not open.",
+            "Take an older one from the same folder, or another copy of this one.",
+        ),
+        C::BackupNewerVersion => (
+            "That backup was made by a newer Couchkey.",
+            "Update Couchkey on this computer, then open it again.",
+        ),
+        C::WrongBackupKey => (
+            "That does not open the backup.",
+            "A backup opens with the recovery key or the passphrase that you had when it was made; look for an older sheet.",
+        ),
+        C::BackupNeedsKey => (
+            "There is nothing yet that a backup could be opened with.",
+            "Make a recovery key, or set a passphrase for backups. Then they are made by themselves.",
+        ),
+        C::NoBackup => (
+            "There is no backup in that folder.",
+            "Choose another folder, or make a backup first.",
+        ),
+        C::BackupOfAnotherVault => (
+            "The vault that is here is another one than that of the backup, or has got new keys since.",
+            "Open it first, and then restore into it. Or have it put aside, whole, and begin with the backup.",
+        ),
+        C::BackupFolderUnavailable => (
+            "The folder for backups is not there, or may not be written.",
+            "Plug the disk in or choose another folder. Your accounts themselves are saved.",
         ),
         C::VaultNewerVersion => (
             "This vault was made by a newer Couchkey.",

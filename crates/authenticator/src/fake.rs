@@ -10,7 +10,7 @@ use couchkey_vault::Half;
 use zeroize::Zeroizing;
 
 use crate::os::keyring::check_text;
-use crate::ports::{Clock, FileError, FileLock, Keyring, KeyringError, VaultFile};
+use crate::ports::{BackupFolder, Clock, FileError, FileLock, Keyring, KeyringError, VaultFile};
 
 /// A clock that stands still until it is set. Clones show the same time.
 #[derive(Debug, Clone)]
@@ -319,6 +319,7 @@ pub struct FakeFile {
 #[derive(Default)]
 struct FileContents {
     halves: [Option<Vec<u8>>; 2],
+    aside: Vec<Vec<u8>>,
     changes: u64,
     reads: Plan<FileError>,
     writes: Plan<FileError>,
@@ -392,6 +393,12 @@ impl FakeFile {
         lock(&self.state).halves[index(half)].clone()
     }
 
+    /// What was put aside.
+    #[must_use]
+    pub fn aside(&self) -> Vec<Vec<u8>> {
+        lock(&self.state).aside.clone()
+    }
+
     /// Puts bytes into one file, or takes it away, past every rule.
     pub fn put(&self, half: Half, bytes: Option<Vec<u8>>) {
         let mut state = lock(&self.state);
@@ -453,8 +460,132 @@ impl VaultFile for FakeFile {
         Ok(())
     }
 
+    fn set_aside(&self) -> Result<(), FileError> {
+        let mut state = lock(&self.state);
+        state.writes.step()?;
+        if !self.fuse.takes_write() {
+            return Err(FileError::Failed(std::io::ErrorKind::Other));
+        }
+        let aside = std::mem::take(&mut state.halves);
+        state.aside.extend(aside.into_iter().flatten());
+        state.changes += 1;
+        Ok(())
+    }
+
     fn stamp(&self) -> u64 {
         lock(&self.state).changes
+    }
+}
+
+/// Folders of backups in memory. Clones are handles to the same ones.
+#[derive(Clone, Default)]
+pub struct FakeBackups {
+    state: Arc<Mutex<BackupContents>>,
+    fuse: Fuse,
+}
+
+#[derive(Default)]
+struct BackupContents {
+    files: BTreeMap<(String, String), Vec<u8>>,
+    calls: Plan<FileError>,
+    writes: u64,
+}
+
+impl FakeBackups {
+    /// The usual folder of this system.
+    pub const USUAL: &'static str = "/home/somebody/Documents/Couchkey backups";
+
+    /// Empty folders whose writes count on this fuse.
+    #[must_use]
+    pub fn with_fuse(fuse: &Fuse) -> Self {
+        Self {
+            state: Arc::default(),
+            fuse: fuse.clone(),
+        }
+    }
+
+    /// The `n`th call from now fails.
+    pub fn fail_nth(&self, n: u64, error: FileError) {
+        lock(&self.state).calls.fail_nth(n, error);
+    }
+
+    /// Every call fails until [`FakeBackups::heal`], as with a disk that was pulled out.
+    pub fn fail_always(&self, error: FileError) {
+        lock(&self.state).calls.always = Some(error);
+    }
+
+    /// Nothing fails any more.
+    pub fn heal(&self) {
+        lock(&self.state).calls.clear();
+    }
+
+    /// How many files were written so far.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        lock(&self.state).writes
+    }
+
+    /// The files of a folder by name, sorted.
+    #[must_use]
+    pub fn files(&self, folder: &str) -> Vec<(String, Vec<u8>)> {
+        let state = lock(&self.state);
+        let files = state.files.iter().filter(|((at, _), _)| at == folder);
+        files
+            .map(|((_, name), bytes)| (name.clone(), bytes.clone()))
+            .collect()
+    }
+
+    /// Puts a file there past every rule.
+    pub fn plant(&self, folder: &str, name: &str, bytes: &[u8]) {
+        let key = (folder.to_owned(), name.to_owned());
+        lock(&self.state).files.insert(key, bytes.to_vec());
+    }
+
+    fn step(&self) -> Result<MutexGuard<'_, BackupContents>, FileError> {
+        let mut state = lock(&self.state);
+        state.calls.step()?;
+        if !self.fuse.reads() {
+            return Err(FileError::Failed(std::io::ErrorKind::Other));
+        }
+        Ok(state)
+    }
+}
+
+impl BackupFolder for FakeBackups {
+    fn usual(&self) -> Option<String> {
+        Some(Self::USUAL.to_owned())
+    }
+
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {
+        let state = self.step()?;
+        let names = state.files.keys().filter(|(at, _)| at == folder);
+        Ok(names.map(|(_, name)| name.clone()).collect())
+    }
+
+    fn read(&self, folder: &str, name: &str) -> Result<Option<Vec<u8>>, FileError> {
+        let state = self.step()?;
+        let key = (folder.to_owned(), name.to_owned());
+        Ok(state.files.get(&key).cloned())
+    }
+
+    fn write(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        let mut state = self.step()?;
+        if !self.fuse.takes_write() {
+            return Err(FileError::Failed(std::io::ErrorKind::Other));
+        }
+        state.writes += 1;
+        let key = (folder.to_owned(), name.to_owned());
+        state.files.insert(key, bytes.to_vec());
+        Ok(())
+    }
+
+    fn remove(&self, folder: &str, name: &str) -> Result<(), FileError> {
+        let mut state = self.step()?;
+        if !self.fuse.takes_write() {
+            return Err(FileError::Failed(std::io::ErrorKind::Other));
+        }
+        state.files.remove(&(folder.to_owned(), name.to_owned()));
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 
 #![deny(missing_docs)]
 
+mod backup;
 mod change;
 mod codes;
 mod enrol;

@@ -1,5 +1,6 @@
 //! The real adapters: the clock, the keyring, the disk and the screen of the system that Couchkey runs on.
 
+pub mod backups;
 pub mod clock;
 pub mod file;
 pub mod keyring;
@@ -15,6 +16,7 @@ use crate::{
     ports::{Keyring, KeyringError},
 };
 
+pub use backups::DiskBackups;
 pub use clock::SystemClock;
 pub use file::{DiskFile, default_data_dir};
 pub use keyring::{FileKeyring, KeyringState, SystemKeyring};
@@ -58,6 +60,7 @@ impl Authenticator {
             }),
             file_keyring: Arc::new(FileKeyring::new(&dir)),
             place: dir.to_string_lossy().into_owned(),
+            backups: Box::new(DiskBackups::new(&dir)),
             file: Box::new(DiskFile::new(dir)),
         }))
     }

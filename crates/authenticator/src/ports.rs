@@ -1,4 +1,4 @@
-//! The three things that an authenticator needs from outside: a clock, a keyring, a place for the vault's file.
+//! What an authenticator needs from outside: a clock, a keyring, a place for the vault's file, a folder for backups.
 
 use couchkey_otp::UnixTime;
 use couchkey_vault::Half;
@@ -85,12 +85,49 @@ pub trait VaultFile: Send + Sync {
     /// The old bytes are untouched.
     fn write(&self, half: Half, bytes: &[u8]) -> Result<(), FileError>;
 
+    /// Puts both generations out of the way under other names, whole, for whoever may yet be able to read them.
+    ///
+    /// # Errors
+    /// Both are where they were, or one of them is put aside already.
+    fn set_aside(&self) -> Result<(), FileError>;
+
     /// Changes whenever either generation does; cheap enough to ask at every step of the clock.
     fn stamp(&self) -> u64;
 }
 
 /// Held while a change is made.
 pub trait FileLock {}
+
+/// Folders that a person chose for backups, by the system's own spelling of their paths.
+pub trait BackupFolder: Send + Sync {
+    /// Where backups go when the person chose nothing; `None` where the system names no place.
+    fn usual(&self) -> Option<String>;
+
+    /// The names of the files in a folder, in whatever order; none where the folder is not there.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    fn names(&self, folder: &str) -> Result<Vec<String>, FileError>;
+
+    /// The whole of one file; `None` when it is absent.
+    ///
+    /// # Errors
+    /// What kept it from being read.
+    fn read(&self, folder: &str, name: &str) -> Result<Option<Vec<u8>>, FileError>;
+
+    /// Writes one file so that a crash at any moment leaves nothing of it or all of it, durably. The folder is made if
+    /// the one that it is in is there; a disk that is not plugged in is not pretended.
+    ///
+    /// # Errors
+    /// Nothing of it is there.
+    fn write(&self, folder: &str, name: &str, bytes: &[u8]) -> Result<(), FileError>;
+
+    /// Removes one file; one that is not there is no error.
+    ///
+    /// # Errors
+    /// It is still there.
+    fn remove(&self, folder: &str, name: &str) -> Result<(), FileError>;
+}
 
 /// Why the vault's file could not be read or written. Facts only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use couchkey_otp::UnixTime;
 use couchkey_vault::{
     Argon2Cost, DeviceKey, Found, NewSlot, OpenError, Problem, RecoveryKey, SlotKind, Survey,
     Unlock, Vault, VaultId, format, survey,
@@ -11,10 +12,13 @@ use zeroize::Zeroizing;
 
 use crate::{
     Authenticator, Error, ErrorCode,
-    change::os_random,
+    change::{OsRandom, os_random},
     ports::{Keyring, KeyringError},
     qr,
-    view::{KeyringKind, LockKind, Notice, RecoveryKeyView, Status, VaultState},
+    view::{
+        BackupChoice, BackupsView, KeyringKind, LockKind, Notice, RecoveryKeyView, Status,
+        VaultState, Way,
+    },
 };
 
 /// A passphrase has at least this many characters (NIST SP 800-63B-4, section 3.1.1.2, for one that is a second thing).
@@ -27,7 +31,7 @@ const VAULTS: &str = "vaults";
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Check {
-    /// `data`, `keyring`, `vault`, `recovery` or `clock`.
+    /// `data`, `keyring`, `vault`, `recovery`, `backup` or `clock`.
     pub name: &'static str,
     /// Whether it is as it should be.
     pub good: bool,
@@ -51,11 +55,15 @@ impl Authenticator {
             if !(has_recovery_key && recovery_saved) {
                 notices.push(Notice::RecoveryKeyNotSaved);
             }
+            if self.backup_problem().is_some() {
+                notices.push(Notice::BackupFailed);
+            }
             return Status {
                 state: VaultState::Open,
                 lock: lock_kind(open.vault.slots().iter().map(|slot| slot.kind)),
                 keyring: open.kind,
                 trouble: None,
+                ways: Vec::new(),
                 notices,
                 accounts: u32::try_from(open.vault.accounts().count()).unwrap_or(u32::MAX),
                 has_recovery_key,
@@ -68,10 +76,16 @@ impl Authenticator {
                 survey, keyring, ..
             }) => {
                 let mut status = closed(VaultState::Locked, lock_of(&survey), keyring);
-                status.has_recovery_key = survey
-                    .slots
-                    .iter()
-                    .any(|slot| slot.kind == SlotKind::Recovery);
+                status.has_recovery_key = survey.slot(SlotKind::Recovery).is_some();
+                let day_to_day = match status.lock {
+                    Some(LockKind::Passphrase | LockKind::Strong) => Way::Passphrase,
+                    Some(LockKind::Device) | None => Way::Retry,
+                };
+                status.ways = [day_to_day].into();
+                status
+                    .ways
+                    .extend(status.has_recovery_key.then_some(Way::RecoveryKey));
+                status.ways.push(Way::Backup);
                 status
             }
             Err(error) => trouble(&error),
@@ -91,6 +105,7 @@ impl Authenticator {
             Ok(()) => self.status(),
             Err(error) => Status {
                 has_recovery_key: status.has_recovery_key,
+                ways: ways(error.code(), status.has_recovery_key),
                 ..trouble(&error)
             },
         })
@@ -144,9 +159,19 @@ impl Authenticator {
         let Place::Vault { id, .. } = self.look()? else {
             return Err(ErrorCode::NoVault.into());
         };
+        self.recover_by(id, &Unlock::Recovery(&key), passphrase)
+    }
+
+    /// Opens with what is not there day to day, and gives this device a key of its own again.
+    pub(crate) fn recover_by(
+        &self,
+        id: VaultId,
+        unlock: &Unlock<'_>,
+        passphrase: Option<&str>,
+    ) -> Result<Status, Error> {
         let (keyring, kind) = self.keyring_for_new(passphrase)?;
         let cost = passphrase.map(passphrase_cost).transpose()?;
-        self.unlock_by(id, Arc::clone(&keyring), kind, &Unlock::Recovery(&key))?;
+        self.unlock_by(id, Arc::clone(&keyring), kind, unlock)?;
         let renewed = (|| {
             self.remember(keyring.as_ref(), id)?;
             self.renew_lock(id, keyring.as_ref(), kind, passphrase.zip(cost))
@@ -165,12 +190,27 @@ impl Authenticator {
         if self.open_now().is_some() {
             return Err(ErrorCode::VaultExists.into());
         }
+        self.make_vault(passphrase, false, |id, slot, now, rng| {
+            Ok(Vault::create(id, slot, now, rng)?)
+        })
+    }
+
+    /// Makes a vault of what `make` gives. With `set_aside`, what is here is put out of the way, whole.
+    pub(crate) fn make_vault(
+        &self,
+        passphrase: Option<&str>,
+        set_aside: bool,
+        make: impl FnOnce(VaultId, NewSlot<'_>, UnixTime, &mut OsRandom) -> Result<Vault, Error>,
+    ) -> Result<Status, Error> {
         let cost = passphrase.map(passphrase_cost).transpose()?;
         {
             let _one_process = self.parts.file.lock()?;
-            match self.look()? {
-                Place::Nothing { .. } => {}
-                Place::Vault { .. } => return Err(ErrorCode::VaultExists.into()),
+            match self.look() {
+                Ok(Place::Nothing { .. }) => {}
+                Ok(Place::Vault { .. }) if set_aside => {}
+                Err(error) if set_aside && error.code() == ErrorCode::VaultDamaged => {}
+                Ok(Place::Vault { .. }) => return Err(ErrorCode::VaultExists.into()),
+                Err(error) => return Err(error),
             }
             let (keyring, kind) = self.keyring_for_new(passphrase)?;
             let mut rng = os_random();
@@ -184,22 +224,17 @@ impl Authenticator {
                         &format::device_key_entry(id),
                         base64(key.expose()).as_bytes(),
                     )?;
-                    let slot = match lock {
-                        None => NewSlot::Device { key: &key },
-                        Some((passphrase, cost)) => NewSlot::Strong {
-                            passphrase,
-                            key: &key,
-                            cost,
-                        },
-                    };
-                    Vault::create(id, slot, now, &mut rng)?
+                    make(id, daily_slot(&key, lock), now, &mut rng)?
                 }
                 (_, Some((passphrase, cost))) => {
                     let slot = NewSlot::Passphrase { passphrase, cost };
-                    Vault::create(id, slot, now, &mut rng)?
+                    make(id, slot, now, &mut rng)?
                 }
                 (_, None) => return Err(ErrorCode::PassphraseNeeded.into()),
             };
+            if set_aside {
+                self.parts.file.set_aside()?;
+            }
             self.write(&mut vault, keyring.as_ref())?;
             self.keep_new(vault, keyring, kind);
         }
@@ -208,10 +243,13 @@ impl Authenticator {
 
     /// Drops the vault key, every secret and every code from memory.
     pub fn lock(&self) -> Status {
+        // Sealed while there is a key, written when there is none any more: a slow disk never delays locking.
+        let backup = self.sealed_if_due();
         *self.open_now() = None;
         *self.recovery_key() = None;
         self.cancel_transfer();
         self.discard_preview();
+        self.write_due(backup);
         self.status()
     }
 
@@ -241,9 +279,15 @@ impl Authenticator {
             let mut settings = vault.settings().clone();
             settings.recovery_made = Some(now.as_secs());
             settings.recovery_saved = false;
+            settings.recovery_proven = None;
             vault.set_settings(settings);
             Ok(())
         })?;
+        self.show_recovery_key(key)
+    }
+
+    /// Shows a key that was just made, and remembers it for the sheet until it is written down.
+    pub(crate) fn show_recovery_key(&self, key: RecoveryKey) -> Result<RecoveryKeyView, Error> {
         let text = key.to_text();
         let view = RecoveryKeyView {
             groups: text.split('-').map(str::to_owned).collect(),
@@ -356,6 +400,11 @@ impl Authenticator {
                 }
             });
         }
+        if status.state == VaultState::Open
+            && let Ok(backups) = self.backups()
+        {
+            checks.push(backup_check(&backups, self.now()));
+        }
         checks.push(if self.clock_wrong() {
             Check {
                 name: "clock",
@@ -370,7 +419,7 @@ impl Authenticator {
     }
 
     /// What is here, without opening it.
-    fn look(&self) -> Result<Place, Error> {
+    pub(crate) fn look(&self) -> Result<Place, Error> {
         let found = self.found(|| Ok(None))?;
         if found.file_a.is_some() || found.file_b.is_some() {
             let survey = survey(&found);
@@ -416,7 +465,8 @@ impl Authenticator {
         };
         let file = (Arc::clone(&self.parts.file_keyring), KeyringKind::File);
         for (keyring, kind) in system.into_iter().chain([file]) {
-            for known in known_vaults(keyring.as_ref())? {
+            // The newest first: an older one in this place was put aside.
+            for known in known_vaults(keyring.as_ref())?.into_iter().rev() {
                 if known.place != self.parts.place {
                     continue;
                 }
@@ -490,7 +540,7 @@ impl Authenticator {
         self.unlock_by(id, keyring, KeyringKind::System, &Unlock::Device(&key))
     }
 
-    fn unlock_by(
+    pub(crate) fn unlock_by(
         &self,
         id: VaultId,
         keyring: Arc<dyn Keyring>,
@@ -520,7 +570,7 @@ impl Authenticator {
     }
 
     /// The keyring for a vault that gets a new key here: the system's, or, where there is none, the file.
-    fn keyring_for_new(
+    pub(crate) fn keyring_for_new(
         &self,
         passphrase: Option<&str>,
     ) -> Result<(Arc<dyn Keyring>, KeyringKind), Error> {
@@ -565,14 +615,7 @@ impl Authenticator {
                 key
             }
         };
-        let slot = match lock {
-            None => NewSlot::Device { key: &key },
-            Some((passphrase, cost)) => NewSlot::Strong {
-                passphrase,
-                key: &key,
-                cost,
-            },
-        };
+        let slot = daily_slot(&key, lock);
         self.change(|vault, now, rng| Ok(vault.put_slot(slot, now, rng)?))
     }
 
@@ -613,7 +656,7 @@ impl Authenticator {
 /// The longest entry that every keyring takes.
 const ENTRY_BYTES: usize = 2_500;
 
-enum Place {
+pub(crate) enum Place {
     Nothing {
         keyring: KeyringKind,
     },
@@ -648,7 +691,7 @@ fn known_vaults(keyring: &dyn Keyring) -> Result<Vec<KnownVault>, Error> {
         .unwrap_or_default())
 }
 
-fn device_key(keyring: &dyn Keyring, id: VaultId) -> Result<Option<DeviceKey>, Error> {
+pub(crate) fn device_key(keyring: &dyn Keyring, id: VaultId) -> Result<Option<DeviceKey>, Error> {
     let entry = keyring.get(&format::device_key_entry(id))?;
     Ok(entry
         .and_then(|text| unbase64(&text))
@@ -705,6 +748,7 @@ fn closed(state: VaultState, lock: Option<LockKind>, keyring: KeyringKind) -> St
         lock,
         keyring,
         trouble: None,
+        ways: Vec::new(),
         notices: Vec::new(),
         accounts: 0,
         has_recovery_key: false,
@@ -715,12 +759,83 @@ fn closed(state: VaultState, lock: Option<LockKind>, keyring: KeyringKind) -> St
 fn trouble(error: &Error) -> Status {
     Status {
         trouble: Some(error.report()),
+        ways: ways(error.code(), false),
         ..closed(VaultState::Trouble, None, KeyringKind::System)
     }
 }
 
+/// How backups stand, for `doctor`.
+fn backup_check(backups: &BackupsView, now: UnixTime) -> Check {
+    let check = |good, message: String, hint: &str| Check {
+        name: "backup",
+        good,
+        message,
+        hint: hint.to_owned(),
+    };
+    let proven = match backups.proven_at {
+        None => " That they bring everything back is not proven yet: couchkey drill.".to_owned(),
+        Some(at) => {
+            let days = now.as_secs().saturating_sub(at.into()) / (24 * 60 * 60);
+            format!(" Proven by a drill, days ago: {days}.")
+        }
+    };
+    match (&backups.problem, backups.backups.first()) {
+        (Some(problem), _) => check(false, problem.message.clone(), &problem.hint),
+        (None, _) if backups.choice == BackupChoice::Off => check(
+            false,
+            "No backup is made by itself.".to_owned(),
+            "Turn it on: couchkey backup --auto usual",
+        ),
+        (None, None) => check(
+            false,
+            "There is no backup yet.".to_owned(),
+            "Make one: couchkey backup",
+        ),
+        (None, Some(newest)) => check(
+            true,
+            format!("The newest backup is {} days old.{proven}", newest.days_old),
+            "",
+        ),
+    }
+}
+
+/// What may get a person out of this, what helps most first.
+fn ways(trouble: ErrorCode, has_recovery_key: bool) -> Vec<Way> {
+    let recovery_key = has_recovery_key.then_some(Way::RecoveryKey);
+    match trouble {
+        ErrorCode::NeedsRecovery => {
+            let mut ways = Vec::from_iter(recovery_key);
+            ways.extend([Way::Backup, Way::Retry]);
+            ways
+        }
+        ErrorCode::KeyringUnavailable => {
+            let mut ways = vec![Way::Retry];
+            ways.extend(recovery_key);
+            ways.push(Way::Backup);
+            ways
+        }
+        ErrorCode::VaultDamaged => vec![Way::Backup, Way::Retry],
+        _ => vec![Way::Retry],
+    }
+}
+
+/// What opens a vault day to day on a device with a keyring.
+pub(crate) fn daily_slot<'a>(
+    key: &'a DeviceKey,
+    lock: Option<(&'a str, Argon2Cost)>,
+) -> NewSlot<'a> {
+    match lock {
+        None => NewSlot::Device { key },
+        Some((passphrase, cost)) => NewSlot::Strong {
+            passphrase,
+            key,
+            cost,
+        },
+    }
+}
+
 /// The cost of guessing this passphrase, once it is long enough to be worth one.
-fn passphrase_cost(passphrase: &str) -> Result<Argon2Cost, Error> {
+pub(crate) fn passphrase_cost(passphrase: &str) -> Result<Argon2Cost, Error> {
     if passphrase.chars().count() < PASSPHRASE_CHARACTERS {
         return Err(ErrorCode::PassphraseTooShort.into());
     }

@@ -6,6 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::ErrorReport;
 
+mod backup;
+
+pub use backup::{
+    BackupChoice, BackupReport, BackupRow, BackupsView, DrillPart, DrillView, RestoreInto,
+    RestoreOutcome, RestorePreview, RestoreRow, Restored, Rotated, Way,
+};
+
 /// Whether there is a vault, and whether it is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "specta", derive(specta::Type))]
@@ -66,6 +73,8 @@ pub enum Notice {
     ClockWrong,
     /// The recovery key was not written down yet.
     RecoveryKeyNotSaved,
+    /// The last change was kept, but no backup of it could be written; [`BackupsView::problem`] says why.
+    BackupFailed,
 }
 
 /// The state of things, for the first question that a shell asks.
@@ -81,6 +90,8 @@ pub struct Status {
     pub keyring: KeyringKind,
     /// With [`VaultState::Trouble`]: what is in the way.
     pub trouble: Option<ErrorReport>,
+    /// While it is not open: what may open it, what helps most first. The first is the one button of a screen.
+    pub ways: Vec<Way>,
     /// What to tell, in the order of the enum.
     pub notices: Vec<Notice>,
     /// Accounts on the list; 0 while locked.

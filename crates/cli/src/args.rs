@@ -97,8 +97,17 @@ pub enum Command {
     Passphrase(Passphrase),
     /// Make a new recovery key and show it once; the older one ends
     RecoveryKey(RecoveryKey),
-    /// Open the vault with the recovery key, when nothing else opens it
-    Recover,
+    /// Open the vault with the recovery key, or get everything back from a backup
+    Recover(Recover),
+    /// Make a backup now; say where backups go and what opens them
+    Backup(Backup),
+    /// Say what is in a backup, and whether every account in it opens
+    VerifyBackup(VerifyBackup),
+    /// Prove that the recovery key brings everything back, and write the date down
+    Drill,
+    /// Somebody saw the recovery key: seal everything anew, and end what opened it before
+    #[command(visible_alias = "rotate")]
+    NewKeys(NewKeys),
     /// Check keyring, vault and clock, and say what is wrong
     Doctor,
     /// Print the completions for a shell
@@ -298,6 +307,56 @@ pub struct Passphrase {
 #[derive(Args)]
 pub struct RecoveryKey {
     /// Write it as a page to print, too
+    #[arg(long, value_name = "FILE.html")]
+    pub sheet: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Recover {
+    /// Get the accounts back from this backup. Into a vault that is here comes what it lacks; nothing is written over
+    #[arg(long, value_name = "FILE.couchkey")]
+    pub backup: Option<PathBuf>,
+    /// Only say what would be restored
+    #[arg(long, requires = "backup")]
+    pub dry_run: bool,
+    /// Where the backup is of another vault than the one here: put that aside, whole, and begin with the backup
+    #[arg(long, requires = "backup")]
+    pub set_aside: bool,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("what").args(["to", "auto", "passphrase", "no_passphrase", "list", "remove_old"]))]
+pub struct Backup {
+    /// Make it in this folder, this once
+    #[arg(long, value_name = "FOLDER")]
+    pub to: Option<PathBuf>,
+    /// From now on make one in this folder after each change; `usual` is where it goes by itself, `off` ends it
+    #[arg(long, value_name = "FOLDER|usual|off")]
+    pub auto: Option<String>,
+    /// Set a passphrase that opens backups, too, and nothing else
+    #[arg(long)]
+    pub passphrase: bool,
+    /// End that
+    #[arg(long)]
+    pub no_passphrase: bool,
+    /// List the backups that are there
+    #[arg(long)]
+    pub list: bool,
+    /// Delete those that open with an older recovery key, once there is one for today's
+    #[arg(long)]
+    pub remove_old: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyBackup {
+    /// A file that ends in .couchkey
+    #[arg(value_name = "FILE.couchkey")]
+    pub file: PathBuf,
+}
+
+#[derive(Args)]
+pub struct NewKeys {
+    /// Write the new recovery key as a page to print, too
     #[arg(long, value_name = "FILE.html")]
     pub sheet: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ mod accounts;
 mod add;
 mod args;
 mod ask;
+mod backup;
 mod clock;
 mod refusal;
 mod scan;
@@ -17,6 +18,7 @@ mod watch;
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
 use clap::{CommandFactory, Parser};
+use couchkey_authenticator::Authenticator;
 use couchkey_otp::UnixTime;
 
 use crate::{
@@ -104,6 +106,24 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
         _ => {}
     }
     let authenticator = &vault::on_this_machine(&cli.global)?;
+    let outcome = with_vault(cli, authenticator, ask, out, at);
+    if let Some(report) = authenticator.back_up_if_changed() {
+        // The change itself is kept, so this is a remark and no failure.
+        out.say(format!(
+            "note: no backup could be written. {} {}",
+            report.message, report.hint
+        ));
+    }
+    outcome
+}
+
+fn with_vault(
+    cli: &Cli,
+    authenticator: &Authenticator,
+    ask: &mut Ask,
+    out: &mut Out,
+    at: Option<UnixTime>,
+) -> Result<u8, Stop> {
     match &cli.command {
         Command::Init(args) => vault::init(authenticator, ask, out, args),
         Command::Add(args) => add::add(authenticator, ask, out, at, args),
@@ -124,7 +144,14 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
         Command::Lock(args) => vault::lock(authenticator, ask, out, args),
         Command::Passphrase(args) => vault::passphrase(authenticator, ask, out, args),
         Command::RecoveryKey(args) => vault::recovery_key(authenticator, ask, out, args),
-        Command::Recover => vault::recover(authenticator, ask, out),
+        Command::Recover(args) => match &args.backup {
+            None => vault::recover(authenticator, ask, out),
+            Some(file) => backup::recover(authenticator, ask, out, file, args),
+        },
+        Command::Backup(args) => backup::backup(authenticator, ask, out, args),
+        Command::VerifyBackup(args) => backup::verify(authenticator, ask, out, args),
+        Command::Drill => backup::drill(authenticator, ask, out),
+        Command::NewKeys(args) => backup::new_keys(authenticator, ask, out, args),
         Command::Doctor => vault::doctor(authenticator, ask, out),
         Command::Inspect(_)
         | Command::Scan(_)

@@ -252,6 +252,9 @@ pub fn notice(notice: Notice) -> &'static str {
         Notice::RecoveryKeyNotSaved => {
             "You have not said yet that the recovery key is written down. For a new one: couchkey recovery-key"
         }
+        Notice::BackupFailed => {
+            "The change is saved, but no backup of it could be written; see couchkey doctor."
+        }
     }
 }
 

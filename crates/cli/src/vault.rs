@@ -4,7 +4,7 @@ use std::{fs::OpenOptions, io::Write, path::Path};
 
 use couchkey_authenticator::{
     Authenticator, Check, ErrorCode, ErrorReport, KeyringChoice,
-    view::{KeyringKind, LockKind, Notice, Status, VaultState},
+    view::{KeyringKind, LockKind, Notice, RecoveryKeyView, Status, VaultState},
 };
 use serde::Serialize;
 use serde_json::json;
@@ -192,6 +192,17 @@ fn show_recovery_key(
     sheet: Option<&Path>,
 ) -> Result<(), Stop> {
     let key = authenticator.make_recovery_key()?;
+    print_recovery_key(authenticator, ask, out, &key, sheet)
+}
+
+/// Shows a key that was just made. With `--json` it goes to standard error.
+pub fn print_recovery_key(
+    authenticator: &Authenticator,
+    ask: &mut Ask,
+    out: &mut Out,
+    key: &RecoveryKeyView,
+    sheet: Option<&Path>,
+) -> Result<(), Stop> {
     let mut lines = vec!["Your recovery key:".to_owned(), String::new()];
     lines.extend(
         key.groups
@@ -232,7 +243,7 @@ fn show_recovery_key(
     Ok(())
 }
 
-fn must_be_new(path: Option<&Path>) -> Result<(), Stop> {
+pub fn must_be_new(path: Option<&Path>) -> Result<(), Stop> {
     match path {
         Some(path) if path.exists() => Err(sheet_refused("there is a file of that name already")),
         _ => Ok(()),
@@ -264,13 +275,7 @@ fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Stop> {
 pub fn recover(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
     let before = must_exist(authenticator)?;
     out.tell("Type the recovery key as it stands on the paper; blanks and capitals do not matter.");
-    let key = ask.line("Recovery key: ")?.ok_or_else(|| {
-        Refusal::new(
-            "recovery_key_needed",
-            "No recovery key was given.",
-            "Type it when asked, or pass it on standard input.",
-        )
-    })?;
+    let key = recovery_key_line(ask)?;
     // The passphrase that is forgotten does not come back; a new one takes its place where one is wanted.
     let had_one = matches!(before.lock, Some(LockKind::Passphrase | LockKind::Strong));
     let wanted = ask.has_descriptor()
@@ -298,6 +303,18 @@ pub fn recover(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> R
         out.line(lock_sentence(&status))?;
     }
     Ok(DONE)
+}
+
+/// The recovery key as somebody types it from the sheet.
+pub fn recovery_key_line(ask: &mut Ask) -> Result<Zeroizing<String>, Stop> {
+    ask.line("Recovery key: ")?.ok_or_else(|| {
+        Refusal::new(
+            "recovery_key_needed",
+            "No recovery key was given.",
+            "Type it when asked, or pass it on standard input.",
+        )
+        .into()
+    })
 }
 
 /// `couchkey lock`
@@ -467,7 +484,7 @@ struct Diagnosis {
     error: Option<Refusal>,
 }
 
-fn accounts(count: u32) -> String {
+pub fn accounts(count: u32) -> String {
     match count {
         1 => "1 account".to_owned(),
         n => format!("{n} accounts"),

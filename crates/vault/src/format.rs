@@ -42,6 +42,7 @@ pub const MAX_BUNDLES: usize = 8_192;
 pub const MAX_ENTRY: usize = 4_096;
 
 const FILE_MAGIC: [u8; 8] = *b"\x89CKV\r\n\x1A\n";
+const BACKUP_MAGIC: [u8; 8] = *b"\x89CKB\r\n\x1A\n";
 const HEAD_MAGIC: [u8; 8] = *b"\x89CKH\r\n\x1A\n";
 const FILE_FIXED: usize = 8 + 2 + 2 + 4 + 4 + 4;
 const CHECKSUM: usize = 32;
@@ -86,16 +87,45 @@ pub enum ReadError {
     Damaged,
 }
 
+/// The two kinds of file. They differ in their magic and in what their list is sealed for, so that neither can be put in
+/// the other's place.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Container {
+    /// `vault.a` and `vault.b`.
+    Vault,
+    /// `*.couchkey`: no bundles belong to it.
+    Backup,
+}
+
+impl Container {
+    fn magic(self) -> [u8; 8] {
+        match self {
+            Container::Vault => FILE_MAGIC,
+            Container::Backup => BACKUP_MAGIC,
+        }
+    }
+
+    fn index_label(self) -> &'static [u8] {
+        match self {
+            Container::Vault => b"couchkey/v1/index",
+            Container::Backup => b"couchkey/v1/backup",
+        }
+    }
+}
+
 /// What everybody may know: whose vault, which generation, which ways to unlock.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) vault: VaultId,
     pub(crate) generation: u64,
+    /// When a backup was made; a vault does not say.
+    pub(crate) made: Option<UnixTime>,
     pub(crate) slots: Vec<Slot>,
 }
 
-/// A vault file whose parts have been told apart; nothing is opened.
+/// A vault file or a backup whose parts have been told apart; nothing is opened.
 pub(crate) struct File<'a> {
+    container: Container,
     pub(crate) minor: u16,
     pub(crate) header: Header,
     /// Whether the checksum is right. The parts are worth trying even when it is not.
@@ -128,6 +158,9 @@ pub(crate) struct Index {
     pub(crate) bundles: u32,
     /// One bit for each: 1 when the current half is b.
     pub(crate) halves: ByteString,
+    /// What opens backups with a passphrase of their own. Here, under the list's seal, it opens nothing by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) backup_slot: Option<SlotRow>,
 }
 
 /// One account's place in the list, and what its item has to be.
@@ -166,7 +199,8 @@ impl File<'_> {
         if self.header.vault != keys.vault {
             return None;
         }
-        let plain = seal::open(&keys.index, &index_place(self.sealed_for), self.index)?;
+        let place = index_place(self.container, self.sealed_for);
+        let plain = seal::open(&keys.index, &place, self.index)?;
         let mut rest = plain.as_slice();
         let index: Index = ciborium::from_reader(&mut rest).ok()?;
         let halves = index.current_halves()?;
@@ -178,10 +212,12 @@ impl File<'_> {
         let good = rest.is_empty()
             && index.accounts.len() <= limits::ACCOUNTS
             && mirror == self.mirror.len()
-            && index
-                .accounts
-                .iter()
-                .all(|row| usize::try_from(row.bundle).is_ok_and(|bundle| bundle < halves.len()));
+            && index.accounts.iter().all(|row| match self.container {
+                Container::Vault => {
+                    usize::try_from(row.bundle).is_ok_and(|bundle| bundle < halves.len())
+                }
+                Container::Backup => true,
+            });
         good.then_some(index)
     }
 }
@@ -208,8 +244,8 @@ pub(crate) fn items_digest(items: impl Iterator<Item = (AccountId, u64, [u8; 32]
     seal::sha256(&[&bytes])
 }
 
-fn index_place(sealed_for: &[u8]) -> Vec<u8> {
-    [b"couchkey/v1/index".as_slice(), sealed_for].concat()
+fn index_place(container: Container, sealed_for: &[u8]) -> Vec<u8> {
+    [container.index_label(), sealed_for].concat()
 }
 
 fn unpack(count: usize, bits: &[u8]) -> Option<Vec<Half>> {
@@ -237,23 +273,32 @@ pub(crate) mod read {
 
     /// A reader of one major version. The file it gives is in the form of today: a reader of an older version
     /// converts, and the next save writes today's version.
-    type Reader = for<'a> fn(&'a [u8], u16) -> Result<File<'a>, ReadError>;
+    type Reader = for<'a> fn(Container, &'a [u8], u16) -> Result<File<'a>, ReadError>;
 
     /// Every major version that can be read. A migration adds a line here and a file to `tests/vectors`.
     const READERS: &[(u16, Reader)] = &[(1, file_v1)];
 
     /// Tells the parts of a vault file apart. Nothing is allocated that the file's real length does not bound.
     pub(crate) fn file(bytes: &[u8]) -> Result<File<'_>, ReadError> {
-        file_by(READERS, bytes)
+        file_by(READERS, Container::Vault, bytes)
     }
 
-    fn file_by<'a>(readers: &[(u16, Reader)], bytes: &'a [u8]) -> Result<File<'a>, ReadError> {
+    /// The same of a backup.
+    pub(crate) fn backup(bytes: &[u8]) -> Result<File<'_>, ReadError> {
+        file_by(READERS, Container::Backup, bytes)
+    }
+
+    fn file_by<'a>(
+        readers: &[(u16, Reader)],
+        container: Container,
+        bytes: &'a [u8],
+    ) -> Result<File<'a>, ReadError> {
         if bytes.len() > MAX_FILE {
             return Err(ReadError::Damaged);
         }
-        let (major, minor) = version(bytes, FILE_MAGIC)?;
+        let (major, minor) = version(bytes, container.magic())?;
         match readers.iter().find(|(version, _)| *version == major) {
-            Some((_, reader)) => reader(bytes, minor),
+            Some((_, reader)) => reader(container, bytes, minor),
             None if major > MAJOR && checksum_holds(bytes) => {
                 Err(ReadError::NewerVersion { major })
             }
@@ -299,7 +344,7 @@ pub(crate) mod read {
             .is_some_and(|(before, sum)| seal::sha256(&[before]) == *sum)
     }
 
-    fn file_v1(bytes: &[u8], minor: u16) -> Result<File<'_>, ReadError> {
+    fn file_v1(container: Container, bytes: &[u8], minor: u16) -> Result<File<'_>, ReadError> {
         let parts = || {
             let mut parts = Parts(bytes);
             parts.take(8 + 2 + 2)?;
@@ -308,6 +353,7 @@ pub(crate) mod read {
             let mirror = parts.length(MAX_MIRROR)?;
             let sealed_for = bytes.get(..FILE_FIXED + header)?;
             let file = File {
+                container,
                 minor,
                 header: read_header(parts.take(header)?)?,
                 intact: checksum_holds(bytes),
@@ -363,11 +409,12 @@ pub(crate) mod read {
         Some(Header {
             vault: VaultId(header.vault.0),
             generation: header.generation,
+            made: header.made.map(UnixTime::from_secs),
             slots,
         })
     }
 
-    fn read_slot(row: &SlotRow) -> Option<Slot> {
+    pub(crate) fn read_slot(row: &SlotRow) -> Option<Slot> {
         let kind = SlotKind::from_number(row.kind)?;
         let asks = matches!(kind, SlotKind::Passphrase | SlotKind::Strong);
         let kdf = match (row.memory, row.passes, row.lanes, &row.salt) {
@@ -449,12 +496,18 @@ pub(crate) mod read {
 
         #[test]
         fn a_reader_of_an_older_version_converts() {
-            fn from_version_0(bytes: &[u8], _: u16) -> Result<File<'_>, ReadError> {
+            fn from_version_0(
+                container: Container,
+                bytes: &[u8],
+                _: u16,
+            ) -> Result<File<'_>, ReadError> {
                 Ok(File {
+                    container,
                     minor: MINOR,
                     header: Header {
                         vault: VaultId([1; 16]),
                         generation: 9,
+                        made: None,
                         slots: Vec::new(),
                     },
                     intact: true,
@@ -465,7 +518,7 @@ pub(crate) mod read {
             }
             let readers: &[(u16, Reader)] = &[(0, from_version_0), (1, file_v1)];
             let bytes = framed(0, 3);
-            let Ok(read) = file_by(readers, &bytes) else {
+            let Ok(read) = file_by(readers, Container::Vault, &bytes) else {
                 panic!("there is a reader for it")
             };
             assert_eq!(
@@ -519,13 +572,15 @@ pub(crate) mod write {
         let row = HeaderRow {
             vault: ByteArray(header.vault.0),
             generation: header.generation,
+            made: header.made.map(UnixTime::as_secs),
             slots: header.slots.iter().map(slot_row).collect(),
         };
         cbor(&row)
     }
 
-    /// A whole vault file, and the hash of its sealed index.
+    /// A whole vault file or backup, and the hash of its sealed index.
     pub(crate) fn file(
+        container: Container,
         header: &[u8],
         index: &Index,
         mirror: &[u8],
@@ -534,12 +589,12 @@ pub(crate) mod write {
     ) -> (Vec<u8>, [u8; 32]) {
         let plain = zeroize::Zeroizing::new(cbor(index));
         let sealed_length = plain.len() + seal::OVERHEAD;
-        let mut bytes = preamble(FILE_MAGIC);
+        let mut bytes = preamble(container.magic());
         for length in [header.len(), sealed_length, mirror.len()] {
             push_u32(&mut bytes, length);
         }
         bytes.extend_from_slice(header);
-        let sealed = seal::seal(&keys.index, &index_place(&bytes), &plain, rng);
+        let sealed = seal::seal(&keys.index, &index_place(container, &bytes), &plain, rng);
         let hash = seal::sha256(&[&sealed]);
         bytes.extend_from_slice(&sealed);
         bytes.extend_from_slice(mirror);
@@ -569,7 +624,7 @@ pub(crate) mod write {
         BASE64.encode(&bytes)
     }
 
-    fn slot_row(slot: &Slot) -> SlotRow {
+    pub(crate) fn slot_row(slot: &Slot) -> SlotRow {
         SlotRow {
             id: ByteArray(slot.id),
             kind: slot.kind.number(),
@@ -610,11 +665,14 @@ pub(crate) mod write {
 struct HeaderRow {
     vault: ByteArray<16>,
     generation: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    made: Option<u64>,
     slots: Vec<SlotRow>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct SlotRow {
+/// A slot as it is written.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct SlotRow {
     id: ByteArray<16>,
     kind: u8,
     made: u64,
@@ -715,6 +773,7 @@ mod tests {
         let header = Header {
             vault: VaultId([0xFF; 16]),
             generation: MAX_GENERATION,
+            made: None,
             slots: [
                 SlotKind::Device,
                 SlotKind::Passphrase,

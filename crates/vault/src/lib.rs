@@ -48,6 +48,7 @@
 #![deny(missing_docs)]
 
 mod account;
+pub mod backup;
 mod bundle;
 pub mod export;
 pub mod format;

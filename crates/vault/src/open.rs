@@ -9,9 +9,9 @@ use crate::format::{self, File, Head, Index, MINOR, Row};
 use crate::gather::{Candidate, Fetch, Gathered, gather};
 use crate::id::{AccountId, Half};
 use crate::item::{self, LENGTH, SealedItem};
-use crate::seal::Keys;
+use crate::seal::{Keys, VaultKey};
 use crate::settings::Settings;
-use crate::slot::{Refused, Unlock};
+use crate::slot::{Refused, Slot, SlotKind, Unlock};
 use crate::survey::{Found, Parts};
 use crate::vault::{BundleState, Entry, State, Vault};
 
@@ -21,6 +21,8 @@ use crate::vault::{BundleState, Entry, State, Vault};
 pub enum Note {
     /// This half of the file is damaged; a later save writes over it. Whoever wants to look into it keeps a copy.
     FileDamaged(Half),
+    /// This half of the file was sealed with a key that the vault had before; the next save writes over it.
+    FileOfAnOlderKey(Half),
     /// The head is not in the keyring. The next save writes everything there again.
     HeadMissing,
     /// The head in the keyring is damaged or was not made with this vault's key. The next save writes it again.
@@ -171,13 +173,19 @@ pub fn open(
         fetch: &mut fetch,
         notes: Vec::new(),
         settings: Settings::default(),
+        backup_slot: None,
         entries: Vec::new(),
         bundles: Vec::new(),
     };
     let lists = opening.lists(&parts);
     let head = opening.head(&parts);
+    let of_an_older_key = opening
+        .notes
+        .iter()
+        .any(|note| matches!(note, Note::FileOfAnOlderKey(_)));
     // A file whose list does not open may have been the newest.
-    let a_file_is_lost = lists.len() < parts.files.iter().flatten().count();
+    let there = parts.files.iter().flatten().count() - usize::from(of_an_older_key);
+    let a_file_is_lost = lists.len() < there;
     let claimed = parts.head().map_or(0, |head| head.header.generation);
 
     let mut header = unlocked;
@@ -220,6 +228,7 @@ pub fn open(
     let Opening {
         mut notes,
         settings,
+        backup_slot,
         entries,
         mut bundles,
         ..
@@ -247,6 +256,8 @@ pub fn open(
         roll_head: None,
         dirty: needs_save,
         slot_saves_due: 0,
+        reseal: of_an_older_key,
+        backup_slot,
         edition: 0,
     };
     vault.list_damaged();
@@ -256,6 +267,51 @@ pub fn open(
         notes,
         needs_save,
     })
+}
+
+/// What a backup holds, as a vault that was never saved. Accounts that are damaged in it stay so.
+pub(crate) fn contents(file: &File<'_>, index: Index, key: VaultKey, keys: Keys) -> Vault {
+    let mut fetch = |_, _| Ok(None);
+    let mut opening = Opening {
+        keys: &keys,
+        fetch: &mut fetch,
+        notes: Vec::new(),
+        settings: Settings::default(),
+        backup_slot: None,
+        entries: Vec::new(),
+        bundles: Vec::new(),
+    };
+    opening.take_list(&List {
+        half: Half::A,
+        file,
+        index,
+    });
+    let Opening {
+        settings,
+        backup_slot,
+        entries,
+        ..
+    } = opening;
+    let mut vault = Vault {
+        keys,
+        key,
+        generation: file.header.generation,
+        file_half: None,
+        newer_minor: Some(file.minor).filter(|&minor| minor > MINOR),
+        slots: file.header.slots.clone(),
+        settings,
+        entries,
+        damaged: Vec::new(),
+        bundles: Vec::new(),
+        roll_head: None,
+        dirty: false,
+        slot_saves_due: 0,
+        reseal: false,
+        backup_slot,
+        edition: 0,
+    };
+    vault.list_damaged();
+    vault
 }
 
 impl Vault {
@@ -358,6 +414,7 @@ struct Opening<'a> {
     fetch: Fetch<'a>,
     notes: Vec<Note>,
     settings: Settings,
+    backup_slot: Option<Slot>,
     entries: Vec<Entry>,
     bundles: Vec<BundleState>,
 }
@@ -366,18 +423,37 @@ impl Opening<'_> {
     /// The files whose list opens, the newest first.
     fn lists<'f>(&mut self, parts: &'f Parts<'f>) -> Vec<List<'f>> {
         let mut lists = Vec::new();
+        let mut closed = Vec::new();
         for (half, file) in Half::BOTH.into_iter().zip(&parts.files) {
             let Some(file) = file else { continue };
             let opened = file.as_ref().ok().and_then(|file| {
                 let index = file.open_index(self.keys)?;
                 Some(List { half, file, index })
             });
-            if !opened.as_ref().is_some_and(|list| list.file.intact) {
-                self.notes.push(Note::FileDamaged(half));
+            match (opened, file) {
+                (Some(list), _) => {
+                    if !list.file.intact {
+                        self.notes.push(Note::FileDamaged(half));
+                    }
+                    lists.push(list);
+                }
+                (None, file) => closed.push((half, file.as_ref().ok())),
             }
-            lists.extend(opened);
         }
         lists.sort_by_key(|list| std::cmp::Reverse(list.file.header.generation));
+        // Whole, older than what does open, and closed to the key: a crash came between the two saves of a new key.
+        let newest = lists.first().map(|list| &list.file.header);
+        for (half, file) in closed {
+            let of_an_older_key = file.zip(newest).is_some_and(|(file, newest)| {
+                file.intact
+                    && file.header.vault == newest.vault
+                    && file.header.generation < newest.generation
+            });
+            self.notes.push(match of_an_older_key {
+                true => Note::FileOfAnOlderKey(half),
+                false => Note::FileDamaged(half),
+            });
+        }
         lists
     }
 
@@ -397,6 +473,12 @@ impl Opening<'_> {
     /// Takes the list of a file, with the accounts of its mirror.
     fn take_list(&mut self, list: &List<'_>) {
         self.settings = list.index.settings.clone();
+        self.backup_slot = list
+            .index
+            .backup_slot
+            .as_ref()
+            .and_then(format::read::read_slot)
+            .filter(|slot| slot.kind == SlotKind::Passphrase);
         let halves = list.index.current_halves().unwrap_or_default();
         self.bundles = halves.into_iter().map(BundleState::written).collect();
         for (row, bytes) in list.rows() {

@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 
 use crate::bundle::{self, MAX_BUNDLE};
-use crate::format::{self, ByteArray, ByteString, Header, Index, Row};
+use crate::format::{self, ByteArray, ByteString, Container, Header, Index, Row};
 use crate::id::{AccountId, Half, VaultId};
 use crate::item::{self, LENGTH, SealedItem};
 use crate::vault::{BundleState, Entry, State, Vault};
@@ -82,16 +82,7 @@ impl Vault {
             return Err(SaveError::NewerVersion { minor });
         }
         let generation = self.generation + 1;
-        let mut items = Vec::new();
-        for entry in &self.entries {
-            if let State::Open {
-                account,
-                sealed: None,
-            } = &entry.state
-            {
-                items.push((account.id, SealedItem::seal(account, &self.keys, rng)));
-            }
-        }
+        let items = self.seal_changed(rng);
         let rows = self.rows(&items);
         let (numbers, mut states) = self.pack(&rows)?;
 
@@ -103,7 +94,7 @@ impl Vault {
         }
         let mut bundles = Vec::new();
         for ((number, state), inside) in (0u32..).zip(&mut states).zip(&inside) {
-            if !state.dirty {
+            if !(state.dirty || self.reseal) {
                 continue;
             }
             let half = state.current.map_or(Half::A, Half::other);
@@ -172,6 +163,7 @@ impl Vault {
         }
         self.dirty = !same;
         self.slot_saves_due = self.slot_saves_due.saturating_sub(u8::from(same));
+        self.reseal &= self.slot_saves_due > 0 || !same;
     }
 
     /// The file and the head of a generation, for accounts that are in these bundles.
@@ -186,6 +178,7 @@ impl Vault {
         let header = format::write::header(&Header {
             vault: self.id(),
             generation,
+            made: None,
             slots: self.slots.clone(),
         });
         let halves = current(states);
@@ -193,25 +186,17 @@ impl Vault {
         let mut accounts = Vec::with_capacity(rows.len());
         for (row, &bundle) in rows.iter().zip(numbers) {
             item::join(&mut mirror, row.bytes);
-            let place = &row.entry.place;
-            accounts.push(Row {
-                id: ByteArray(place.id.0),
-                rev: place.rev,
-                hash: ByteArray(row.hash),
-                bundle,
-                len: u32::try_from(row.bytes.len()).expect("no item is longer than MAX_ITEM"),
-                pinned: place.pinned,
-                groups: place.groups.clone(),
-                trashed: place.trashed.map(UnixTime::as_secs),
-            });
+            accounts.push(row.in_the_list(bundle));
         }
         let index = Index {
             accounts,
             settings: self.settings.clone(),
             bundles: u32::try_from(halves.len()).expect("MAX_BUNDLES fits into 32 bits"),
             halves: ByteString(format::pack(&halves)),
+            backup_slot: self.backup_slot.as_ref().map(format::write::slot_row),
         };
-        let (file, index_hash) = format::write::file(&header, &index, &mirror, &self.keys, rng);
+        let (file, index_hash) =
+            format::write::file(Container::Vault, &header, &index, &mirror, &self.keys, rng);
         let digest = format::items_digest(
             rows.iter()
                 .map(|row| (row.entry.place.id, row.entry.place.rev, row.hash)),
@@ -232,8 +217,22 @@ impl Vault {
         format::write::head(&header, index_hash, &digest, &halves, &self.keys)
     }
 
+    /// The accounts that changed since they were sealed, sealed.
+    pub(crate) fn seal_changed(&self, rng: &mut impl CryptoRng) -> Vec<(AccountId, SealedItem)> {
+        let changed = self.entries.iter().filter_map(|entry| match &entry.state {
+            State::Open {
+                account,
+                sealed: None,
+            } => Some(account),
+            _ => None,
+        });
+        changed
+            .map(|account| (account.id, SealedItem::seal(account, &self.keys, rng)))
+            .collect()
+    }
+
     /// Every entry with the bytes that stand for it in the mirror and in its bundle.
-    fn rows<'a>(&'a self, fresh: &'a [(AccountId, SealedItem)]) -> Vec<Packed<'a>> {
+    pub(crate) fn rows<'a>(&'a self, fresh: &'a [(AccountId, SealedItem)]) -> Vec<Packed<'a>> {
         let mut fresh = fresh.iter();
         self.entries
             .iter()
@@ -316,11 +315,28 @@ impl Vault {
 }
 
 /// An entry on its way into a save.
-struct Packed<'a> {
-    entry: &'a Entry,
-    bytes: &'a [u8],
-    hash: [u8; 32],
+pub(crate) struct Packed<'a> {
+    pub(crate) entry: &'a Entry,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) hash: [u8; 32],
     changed: bool,
+}
+
+impl Packed<'_> {
+    /// Its row of the list.
+    pub(crate) fn in_the_list(&self, bundle: u32) -> Row {
+        let place = &self.entry.place;
+        Row {
+            id: ByteArray(place.id.0),
+            rev: place.rev,
+            hash: ByteArray(self.hash),
+            bundle,
+            len: u32::try_from(self.bytes.len()).expect("no item is longer than MAX_ITEM"),
+            pinned: place.pinned,
+            groups: place.groups.clone(),
+            trashed: place.trashed.map(UnixTime::as_secs),
+        }
+    }
 }
 
 fn current(states: &[BundleState]) -> Vec<Half> {

@@ -24,6 +24,15 @@ pub struct Settings {
     pub recovery_made: Option<u64>,
     /// The person said that they have the recovery key on paper or in a safe place.
     pub recovery_saved: bool,
+    /// When the recovery key was last shown to open everything, in seconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovery_proven: Option<u64>,
+    /// No backup is made by itself.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub backups_off: bool,
+    /// The folder for backups, as this device's system spells it; `None` is the usual one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backup_folder: Option<String>,
 }
 
 impl Default for Settings {
@@ -38,6 +47,9 @@ impl Default for Settings {
             appearance: Appearance::System,
             recovery_made: None,
             recovery_saved: false,
+            recovery_proven: None,
+            backups_off: false,
+            backup_folder: None,
         }
     }
 }

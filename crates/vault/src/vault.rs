@@ -12,7 +12,7 @@ use crate::item::SealedItem;
 use crate::same::{Makes, SameCodes};
 use crate::seal::{Keys, VaultKey};
 use crate::settings::Settings;
-use crate::slot::{NewSlot, Slot, SlotError, SlotInfo, SlotKind};
+use crate::slot::{Argon2Cost, NewSlot, Slot, SlotError, SlotInfo, SlotKind};
 
 /// A vault that is open, in memory. No `Debug` and no `Clone`; dropping it wipes the vault key and every secret.
 ///
@@ -52,6 +52,10 @@ pub struct Vault {
     pub(crate) dirty: bool,
     /// How many more saves it takes until both halves of the file have today's slots and no others.
     pub(crate) slot_saves_due: u8,
+    /// Every bundle is written by the saves that are due, whatever is in it: some half of one may be of an older key.
+    pub(crate) reseal: bool,
+    /// What opens backups with a passphrase of their own.
+    pub(crate) backup_slot: Option<Slot>,
     /// Counts changes, so that one made between `save` and `saved` is not taken for saved.
     pub(crate) edition: u64,
 }
@@ -111,6 +115,8 @@ impl Vault {
             roll_head: None,
             dirty: true,
             slot_saves_due: 0,
+            reseal: false,
+            backup_slot: None,
             edition: 0,
         })
     }
@@ -458,6 +464,70 @@ impl Vault {
         self.slots_changed();
         Ok(())
     }
+
+    /// Gives the vault a new key: every account, the list and the head are sealed anew, and nothing opens it any more
+    /// but `slots`. The saves that are due afterwards write over both generations of the file and of every bundle, so
+    /// that no copy in their places opens with the older key. Accounts that are damaged stay so; what opens backups
+    /// with a passphrase ends, for it is not known here.
+    ///
+    /// What was copied elsewhere before, backups above all, still opens with what opened it then.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Slot`], [`ChangeError::LastSlot`] without any; nothing is changed then.
+    pub fn rotate(
+        &mut self,
+        slots: &[NewSlot<'_>],
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ChangeError> {
+        if slots.is_empty() {
+            return Err(ChangeError::LastSlot);
+        }
+        let key = VaultKey::generate(rng);
+        let slots = slots
+            .iter()
+            .map(|slot| Slot::make(slot, self.id(), &key, now, rng))
+            .collect::<Result<Vec<_>, _>>()?;
+        self.keys = Keys::derive(&key, self.id());
+        self.key = key;
+        self.slots = slots;
+        self.backup_slot = None;
+        self.reseal = true;
+        for entry in &mut self.entries {
+            if let State::Open { sealed, .. } = &mut entry.state {
+                *sealed = None;
+            }
+        }
+        self.slots_changed();
+        Ok(())
+    }
+
+    /// Lets backups be opened with this passphrase, too. It opens nothing else.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::Slot`], and nothing is changed.
+    pub fn set_backup_passphrase(
+        &mut self,
+        passphrase: &str,
+        cost: Argon2Cost,
+        now: UnixTime,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(), ChangeError> {
+        let slot = NewSlot::Passphrase { passphrase, cost };
+        self.backup_slot = Some(Slot::make(&slot, self.id(), &self.key, now, rng)?);
+        self.changed();
+        Ok(())
+    }
+
+    /// Ends that: backups from now on open without it. Those that were made before still open with it.
+    pub fn drop_backup_passphrase(&mut self) {
+        if self.backup_slot.take().is_some() {
+            self.changed();
+        }
+    }
+
     fn opened(&self, trashed: bool) -> impl Iterator<Item = (&Place, &Account)> {
         self.entries
             .iter()

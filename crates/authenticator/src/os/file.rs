@@ -83,6 +83,23 @@ impl VaultFile for DiskFile {
         replace(&self.path(half), bytes)
     }
 
+    fn set_aside(&self) -> Result<(), FileError> {
+        for half in Half::BOTH {
+            let from = self.path(half);
+            if !plain_or_absent(&from)? {
+                continue;
+            }
+            let name = format!("vault.{}", half.letter());
+            let free = (1..).map(|n| self.dir.join(format!("{name}.aside-{n}")));
+            let to = free
+                .into_iter()
+                .find(|to| fs::symlink_metadata(to).is_err());
+            let to = to.unwrap_or_else(|| self.dir.join(format!("{name}.aside")));
+            fs::rename(from, to).map_err(|error| from_io(&error))?;
+        }
+        sync_dir(&self.dir).map_err(|error| from_io(&error))
+    }
+
     fn stamp(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for half in [Half::A, Half::B] {
@@ -106,9 +123,10 @@ impl FileLock for Held {}
 pub(super) const KEYRING_DIR: &str = "keyring";
 
 /// A vault of 10,000 accounts is some 12 MB.
-const LARGEST_VAULT: u64 = 64 * 1024 * 1024;
+pub(super) const LARGEST_VAULT: u64 = 64 * 1024 * 1024;
 const LOCK_NAME: &str = "couchkey.lock";
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+const ABANDONED: Duration = Duration::from_secs(60 * 60);
 const TEMP_PREFIX: &str = ".couchkey-";
 const TEMP_SUFFIX: &str = ".tmp";
 
@@ -281,6 +299,27 @@ fn sweep(dir: &Path) {
     }
 }
 
+/// Removes the temporary files of writers that died, in a folder that nobody locks: what is older than an hour has no
+/// living writer.
+pub(super) fn sweep_abandoned(dir: &Path) {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let ours = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
+        let abandoned = ours
+            && entry.metadata().is_ok_and(|meta| {
+                let age = meta.modified().ok().and_then(|at| at.elapsed().ok());
+                meta.is_file() && age.is_some_and(|age| age > ABANDONED)
+            });
+        if abandoned {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// A rename is durable once its folder is. Windows writes that through by itself and has no handle to ask with.
 #[cfg(unix)]
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
@@ -331,7 +370,7 @@ fn identity(meta: &Metadata) -> impl Hash + use<> {
     (meta.len(), meta.modified().ok())
 }
 
-fn from_io(error: &io::Error) -> FileError {
+pub(super) fn from_io(error: &io::Error) -> FileError {
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
             FileError::Full

@@ -461,6 +461,9 @@ fn settings_are_kept_in_the_file() {
         appearance: Appearance::Contrast,
         recovery_made: Some(1_700_000_001),
         recovery_saved: true,
+        recovery_proven: Some(1_700_000_002),
+        backups_off: true,
+        backup_folder: Some("/media/somebody/stick".into()),
     };
     vault.set_settings(settings.clone());
     store.save(&mut vault, &mut rng);

@@ -228,6 +228,22 @@ export type ErrorCode =
 "keyring_unavailable" |
 /**  No copy of the vault can be read. */
 "vault_damaged" |
+/**  The file is no backup of ours. */
+"not_a_backup" |
+/**  A backup that is cut off or spoilt. */
+"backup_damaged" |
+/**  A backup made by a newer Couchkey. */
+"backup_newer_version" |
+/**  Neither today's recovery key nor the passphrase of this backup. */
+"wrong_backup_key" |
+/**  Nothing that a backup could be opened with. */
+"backup_needs_key" |
+/**  None in the folder. */
+"no_backup" |
+/**  The vault that is here is another one, or has other keys since. */
+"backup_of_another_vault" |
+/**  The folder for backups is not there or may not be written. */
+"backup_folder_unavailable" |
 /**  Made by a newer Couchkey. */
 "vault_newer_version" |
 /**  Another Couchkey is writing. */
@@ -441,7 +457,9 @@ export type Notice =
 /**  The clock of this machine is before the day on which this program was made. */
 "clock_wrong" |
 /**  The recovery key was not written down yet. */
-"recovery_key_not_saved";
+"recovery_key_not_saved" |
+/**  The last change was kept, but no backup of it could be written; [`BackupsView::problem`] says why. */
+"backup_failed";
 
 /**  What would be added. */
 export type Preview = {
@@ -550,6 +568,8 @@ export type Status = {
 	keyring: KeyringKind,
 	/**  With [`VaultState::Trouble`]: what is in the way. */
 	trouble: ErrorReport | null,
+	/**  While it is not open: what may open it, what helps most first. The first is the one button of a screen. */
+	ways: Way[],
 	/**  What to tell, in the order of the enum. */
 	notices: Notice[],
 	/**  Accounts on the list; 0 while locked. */
@@ -585,3 +605,13 @@ export type VaultState =
 /**  Something is in the way; [`Status::trouble`] says what, and what helps. */
 "trouble";
 
+/**  Something that may get a person out of trouble. */
+export type Way =
+/**  The same again, after what the hint says. */
+"retry" |
+/**  The recovery key from the sheet. */
+"recovery_key" |
+/**  The passphrase. */
+"passphrase" |
+/**  A backup file, with the recovery key or its passphrase. */
+"backup";

@@ -3,7 +3,7 @@
 // and no cryptography lives in TypeScript.
 import type {
   AccountView, AddRow, CodesView, ErrorCode, ErrorReport, KeyringKind, KindWord, Notice, Preview, PreviewRow, RustEvent,
-  SettingsView as Settings, Status, TrashRow,
+  SettingsView as Settings, Status, TrashRow, Way,
 } from "./bindings";
 import type { Ipc } from "./index";
 
@@ -84,6 +84,18 @@ function madeUpQr(): string[] {
   );
 }
 
+/** What may help, as unlock.rs has it: the first is the one button of a screen. */
+function waysOutOf(scenario: string, trouble: ErrorCode | null): Way[] {
+  if (scenario === "locked" || scenario === "waiting") return ["passphrase", "recovery_key", "backup"];
+  switch (trouble) {
+    case null: return [];
+    case "needs_recovery": return ["recovery_key", "backup", "retry"];
+    case "keyring_unavailable": return ["retry", "recovery_key", "backup"];
+    case "vault_damaged": return ["backup", "retry"];
+    default: return ["retry"];
+  }
+}
+
 export function makeFake(host: Window): Ipc {
   const query = new URLSearchParams(host.location?.search ?? "");
   const scenario = query.get("fake") ?? "open";
@@ -106,6 +118,7 @@ export function makeFake(host: Window): Ipc {
     lock: scenario === "first-run" ? null : scenario === "locked" ? "strong" : keyring === "system" ? "device" : "passphrase",
     keyring,
     trouble: trouble ? report(trouble) : null,
+    ways: waysOutOf(scenario, trouble),
     notices: (query.get("notices") ?? "").split(",").filter(Boolean) as Notice[],
     accounts: accounts.length,
     hasRecoveryKey: !query.has("no-recovery") && scenario !== "first-run",
@@ -193,6 +206,7 @@ export function makeFake(host: Window): Ipc {
   function opened(): Status {
     status.state = "open";
     status.trouble = null;
+    status.ways = [];
     status.accounts = accounts.length;
     return copy(status);
   }
