@@ -517,6 +517,7 @@ const CHANGES: [Change; 8] = [
     ("make a recovery key", |app| {
         app.make_recovery_key().map(drop)
     }),
+    ("new keys", |app| app.rotate_keys(None).map(drop)),
     ("settings", |app| {
         let mut settings = app.settings()?;
         settings.grouping = 2;

@@ -1,0 +1,626 @@
+//! Backups as people meet them: made after a change, the last ten kept, never in the way, opened and proven; and new keys.
+
+use couchkey_authenticator::{
+    Authenticator, Error, ErrorCode,
+    fake::FakeBackups,
+    ports::{FileError, KeyringError},
+    view::{BackupChoice, Notice, RestoreInto, RestoreOutcome, VaultState},
+};
+use couchkey_tests::machine::{Machine, NOW, add, names, uri};
+
+const USUAL: &str = FakeBackups::USUAL;
+
+/// A machine with a vault of three accounts and a recovery key, and that key; no backup yet.
+fn household() -> (Machine, String) {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    for n in 0..3 {
+        add(&app, &uri(n)).expect("it can be written");
+    }
+    let key = app.make_recovery_key().expect("it can be written");
+    (machine, key.groups.join("-"))
+}
+
+fn code_of(result: Result<impl Sized, Error>) -> Option<ErrorCode> {
+    result.err().map(|error| error.code())
+}
+
+fn newest(machine: &Machine) -> Vec<u8> {
+    let files = machine.backups.files(USUAL);
+    files.last().expect("there is one").1.clone()
+}
+
+#[test]
+fn a_backup_is_made_after_a_change_and_only_then() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    assert_eq!(app.back_up_if_changed(), None, "nothing was changed here");
+    assert!(machine.backups.files(USUAL).is_empty(), "so there is none");
+    add(&app, &uri(3)).expect("it can be written");
+    assert_eq!(app.back_up_if_changed(), None, "no trouble");
+    assert_eq!(machine.backups.writes(), 1, "one");
+    assert_eq!(app.back_up_if_changed(), None, "nothing more to do");
+    assert_eq!(machine.backups.writes(), 1, "still one");
+    let report = app
+        .verify_backup(&newest(&machine), &key)
+        .expect("it opens");
+    assert_eq!(
+        (report.accounts, report.compared, report.matching),
+        (4, 4, 4),
+        "all"
+    );
+    assert!(
+        report.intact && report.of_this_vault && report.damaged == 0,
+        "whole"
+    );
+    // Another process sees that there is one, and one that was cut off makes up for it.
+    let other = machine.start_open();
+    assert_eq!(other.back_up_if_behind(), None, "it is up to date");
+    assert_eq!(machine.backups.writes(), 1, "so none is written");
+    add(&app, &uri(4)).expect("it can be written");
+    drop(app);
+    assert_eq!(machine.start_open().back_up_if_behind(), None, "no trouble");
+    assert_eq!(
+        machine.backups.writes(),
+        2,
+        "what the killed one did not get to"
+    );
+}
+
+#[test]
+fn a_change_of_thousands_makes_one_backup_and_locking_makes_the_one_that_is_due() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let lines: Vec<String> = (10..300).map(uri).collect();
+    add(&app, &lines.join("\n")).expect("it can be written");
+    app.lock();
+    assert_eq!(machine.backups.writes(), 1, "one for all of them");
+    app.lock();
+    assert_eq!(machine.backups.writes(), 1, "nothing is due any more");
+}
+
+#[test]
+fn the_last_ten_are_kept_and_a_busy_evening_counts_once() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    machine.backups.plant(USUAL, "photo.png", b"not ours");
+    let foreign = "couchkey-00000000-20200101T000000Z.couchkey";
+    machine.backups.plant(USUAL, foreign, b"another vault's");
+    for day in 0..15 {
+        for minute in 0..4 {
+            machine.clock.set(NOW + day * 86_400 + minute * 60);
+            app.back_up().expect("it can be written");
+        }
+    }
+    let files = machine.backups.files(USUAL);
+    let ours = files.iter().map(|(name, _)| name.as_str());
+    let ours: Vec<&str> = ours
+        .filter(|name| name.ends_with("080300Z.couchkey"))
+        .collect();
+    assert_eq!(ours.len(), 10, "the last of each evening, ten of them");
+    assert!(
+        ours.last().is_some_and(|name| name.contains("20270129T")),
+        "the newest"
+    );
+    assert_eq!(files.len(), 12, "and what is not ours is as it was");
+    // A clock that went back: what was just written is never what is deleted.
+    machine.clock.set(NOW - 86_400 * 400);
+    let row = app.back_up().expect("it can be written");
+    let there = machine.backups.files(USUAL);
+    assert!(
+        there.iter().any(|(name, _)| *name == row.name),
+        "it is there"
+    );
+}
+
+#[test]
+fn a_backup_that_cannot_be_written_never_keeps_a_change_from_being_made() {
+    for error in [
+        FileError::Full,
+        FileError::Denied,
+        FileError::Failed(std::io::ErrorKind::NotFound),
+    ] {
+        let (machine, _) = household();
+        let app = machine.start_open();
+        machine.backups.fail_always(error);
+        add(&app, &uri(3)).expect("the change is made all the same");
+        let report = app.back_up_if_changed().expect("it is told");
+        assert!(!report.hint.is_empty(), "{error}: with a cure");
+        assert!(
+            app.status().notices.contains(&Notice::BackupFailed),
+            "{error}"
+        );
+        let problem = app.backups().expect("answers").problem;
+        assert_eq!(
+            problem.map(|p| p.code),
+            Some(report.code),
+            "{error}: the same"
+        );
+        machine.backups.heal();
+        add(&app, &uri(4)).expect("it can be written");
+        assert_eq!(app.back_up_if_changed(), None, "the next one works");
+        assert!(
+            !app.status().notices.contains(&Notice::BackupFailed),
+            "and it is over"
+        );
+    }
+}
+
+#[test]
+fn without_a_recovery_key_or_a_passphrase_no_useless_file_is_written() {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    add(&app, &uri(0)).expect("it can be written");
+    assert_eq!(app.back_up_if_changed(), None, "no trouble");
+    assert!(
+        machine.backups.files(USUAL).is_empty(),
+        "nobody could open it"
+    );
+    assert_eq!(
+        code_of(app.back_up()),
+        Some(ErrorCode::BackupNeedsKey),
+        "and it says so"
+    );
+    let view = app.backups().expect("answers");
+    assert_eq!(
+        view.problem.map(|p| p.code),
+        Some(ErrorCode::BackupNeedsKey),
+        "here too"
+    );
+    let view = app
+        .set_backup_passphrase(Some("a passphrase for backups"))
+        .expect("it can be written");
+    assert!(
+        view.opens_with_passphrase && view.problem.is_none(),
+        "now it could"
+    );
+    app.back_up().expect("it can be written");
+    let report = app.verify_backup(&newest(&machine), "a passphrase for backups");
+    assert_eq!(report.expect("it opens").accounts, 1, "everything");
+    let short = app.set_backup_passphrase(Some("short"));
+    assert_eq!(
+        code_of(short),
+        Some(ErrorCode::PassphraseTooShort),
+        "as elsewhere"
+    );
+}
+
+#[test]
+fn the_person_chooses_the_folder_and_a_folder_that_cannot_be_written_is_not_chosen() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let stick = BackupChoice::Folder("/media/somebody/stick".to_owned());
+    machine.backups.fail_always(FileError::Denied);
+    assert_eq!(
+        code_of(app.set_backups(&stick)),
+        Some(ErrorCode::BackupFolderUnavailable),
+        "told at once"
+    );
+    machine.backups.heal();
+    assert_eq!(
+        app.backups().expect("answers").choice,
+        BackupChoice::Usual,
+        "as before"
+    );
+    let view = app.set_backups(&stick).expect("it can be written");
+    assert_eq!(view.choice, stick, "chosen");
+    assert_eq!(view.backups.len(), 1, "and the first one is there");
+    app.set_backups(&BackupChoice::Off)
+        .expect("it can be written");
+    let before = machine.backups.writes();
+    add(&app, &uri(5)).expect("it can be written");
+    assert_eq!(app.back_up_if_changed(), None, "off");
+    assert_eq!(machine.backups.writes(), before, "is off");
+}
+
+#[test]
+fn keys_and_files_that_do_not_fit_have_words_of_their_own() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let bytes = newest(&machine);
+    let (_, other) = household();
+    let verify = |bytes: &[u8], key: &str| code_of(app.verify_backup(bytes, key));
+    assert_eq!(
+        verify(&bytes, &other),
+        Some(ErrorCode::WrongBackupKey),
+        "another's"
+    );
+    assert_eq!(
+        verify(&bytes, "hello"),
+        Some(ErrorCode::RecoveryKeyTypo),
+        "no key"
+    );
+    assert_eq!(
+        verify(b"hello", &key),
+        Some(ErrorCode::NotABackup),
+        "no backup"
+    );
+    assert_eq!(
+        verify(&bytes[..99], &key),
+        Some(ErrorCode::BackupDamaged),
+        "cut off"
+    );
+    assert_eq!(
+        code_of(app.read_backup("../etc/passwd")),
+        Some(ErrorCode::NoBackup),
+        "ours only"
+    );
+}
+
+#[test]
+fn a_drill_proves_vault_and_backup_and_writes_the_date_down() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    let alone = app.drill(&key).expect("the vault is open");
+    assert_eq!(
+        (alone.vault.matching, alone.vault.of),
+        (3, 3),
+        "3 of 3 codes match"
+    );
+    assert!(alone.backup.is_none(), "there is none yet");
+    app.back_up().expect("it can be written");
+    add(&app, &uri(3)).expect("it can be written");
+    let drill = app.drill(&key).expect("the vault is open");
+    assert_eq!((drill.vault.matching, drill.vault.of), (4, 4), "the vault");
+    let backup = drill.backup.expect("there is one");
+    assert_eq!(
+        (backup.matching, backup.of, backup.missing),
+        (3, 3, 1),
+        "the backup"
+    );
+    assert!(drill.proven_at.is_some(), "proven");
+    let view = machine.start_open().backups().expect("answers");
+    assert_eq!(view.proven_at, drill.proven_at, "and written down");
+    assert_eq!(
+        code_of(app.drill("hello")),
+        Some(ErrorCode::RecoveryKeyTypo),
+        "no key"
+    );
+    let (_, other) = household();
+    assert_eq!(
+        code_of(app.drill(&other)),
+        Some(ErrorCode::WrongRecoveryKey),
+        "another's"
+    );
+
+    // A spoilt backup proves nothing.
+    let (name, mut bytes) = machine.backups.files(USUAL)[0].clone();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    machine.backups.plant(USUAL, &name, &bytes);
+    let spoilt = app.drill(&key).expect("the vault is open");
+    assert!(spoilt.proven_at.is_none(), "not proven");
+    app.make_recovery_key().expect("it can be written");
+    let view = app.backups().expect("answers");
+    assert_eq!(view.proven_at, None, "nothing is proven of a new key");
+    assert!(
+        !view.backups[0].current_key,
+        "and the backup opens with the older one"
+    );
+}
+
+#[test]
+fn a_new_device_gets_everything_from_a_backup_in_order_and_keeps_the_recovery_key() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.move_account(&app.codes().expect("open").accounts[2].id, 0)
+        .expect("it can be written");
+    app.back_up().expect("it can be written");
+    let order = names(&app);
+    let new = Machine::new();
+    let phone = new.start();
+    let preview = phone
+        .preview_restore(&newest(&machine), &key)
+        .expect("it opens");
+    assert_eq!(preview.into, RestoreInto::NewVault, "there is none");
+    assert_eq!(preview.rows.len(), 3, "all of them");
+    assert_eq!(
+        phone.status().state,
+        VaultState::None,
+        "a preview writes nothing"
+    );
+    let done = phone
+        .restore_backup(&newest(&machine), &key, None, false)
+        .expect("a fresh machine");
+    assert_eq!((done.added, done.damaged), (3, 0), "all of them");
+    assert_eq!(names(&new.start_open()), order, "in order");
+    new.keyring.wipe();
+    let again = new.start();
+    again.recover(&key, None).expect("the sheet stays good");
+    assert_eq!(names(&again), order, "everything");
+}
+
+#[test]
+fn into_an_open_vault_comes_what_it_lacks_and_nothing_is_written_over() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let bytes = newest(&machine);
+    let first = app.codes().expect("open").accounts[0].id.clone();
+    let form = couchkey_authenticator::view::EditForm {
+        account: Some("renamed since".to_owned()),
+        ..Default::default()
+    };
+    app.edit(&first, form).expect("it can be written");
+    let preview = app.preview_restore(&bytes, &key).expect("it opens");
+    assert_eq!(preview.into, RestoreInto::OpenVault, "it is open");
+    assert!(
+        preview
+            .rows
+            .iter()
+            .all(|row| row.outcome == RestoreOutcome::Has),
+        "all is here"
+    );
+    let done = app
+        .restore_backup(&bytes, &key, None, false)
+        .expect("nothing to do");
+    assert_eq!((done.added, done.kept), (0, 3), "and nothing was done");
+    assert_eq!(names(&app)[0], "renamed since", "least of all written over");
+
+    let (other, _) = household();
+    let theirs = other.start_open();
+    add(&theirs, &uri(70)).expect("it can be written");
+    theirs.back_up().expect("it can be written");
+}
+
+#[test]
+fn a_backup_of_another_vault_needs_leave_to_put_aside_what_is_here() {
+    let (machine, key) = household();
+    machine.start_open().back_up().expect("it can be written");
+    let bytes = newest(&machine);
+    let (other, _) = household();
+    other.keyring.wipe();
+    let app = other.start();
+    assert_eq!(
+        code_of(app.restore_backup(&bytes, &key, None, false)),
+        Some(ErrorCode::BackupOfAnotherVault),
+        "what is here could still be opened"
+    );
+    let before = other.file.snapshot();
+    let done = app
+        .restore_backup(&bytes, &key, None, true)
+        .expect("with leave");
+    assert_eq!(done.into, RestoreInto::SetAside, "aside, not away");
+    let aside = other.file.aside();
+    assert!(
+        before.iter().flatten().all(|file| aside.contains(file)),
+        "byte for byte"
+    );
+}
+
+#[test]
+fn new_keys_end_the_old_recovery_key_and_say_which_backups_it_still_opens() {
+    let (machine, old) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    machine.clock.advance(3_600);
+    let rotated = app.rotate_keys(None).expect("it can be written");
+    let new = rotated.recovery_key.groups.join("-");
+    assert_eq!(
+        rotated.old_backups.len(),
+        1,
+        "it is still openable with the old key"
+    );
+    assert_eq!(
+        code_of(app.remove_old_backups()),
+        Some(ErrorCode::NoBackup),
+        "not the only one"
+    );
+    app.back_up().expect("it can be written");
+    assert_eq!(app.remove_old_backups().expect("now"), 1, "the old one");
+    assert_eq!(
+        app.backups().expect("answers").backups.len(),
+        1,
+        "the new one stays"
+    );
+    assert_eq!(
+        names(&machine.start_open()).len(),
+        3,
+        "opens by itself as before"
+    );
+    machine.keyring.wipe();
+    let app = machine.start();
+    assert_eq!(
+        code_of(app.recover(&old, None)),
+        Some(ErrorCode::WrongRecoveryKey),
+        "ended"
+    );
+    app.recover(&new, None).expect("the new one");
+    assert_eq!(names(&app).len(), 3, "everything");
+}
+
+#[test]
+fn new_keys_with_an_app_lock_ask_for_the_passphrase() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let passphrase = "correct horse battery";
+    app.set_passphrase(Some(passphrase))
+        .expect("it can be written");
+    assert_eq!(
+        code_of(app.rotate_keys(None)),
+        Some(ErrorCode::PassphraseNeeded),
+        "asked"
+    );
+    let wrong = app.rotate_keys(Some("wrong but long enough"));
+    assert_eq!(
+        code_of(wrong),
+        Some(ErrorCode::WrongPassphrase),
+        "and checked"
+    );
+    app.rotate_keys(Some(passphrase)).expect("right");
+    let again = machine.start();
+    assert_eq!(
+        again.open().expect("answers").state,
+        VaultState::Locked,
+        "the lock stays"
+    );
+    again.unlock(passphrase).expect("with the same passphrase");
+    assert_eq!(names(&again).len(), 3, "everything");
+}
+
+#[test]
+fn another_process_that_has_the_vault_open_is_locked_by_new_keys_and_opens_again() {
+    let (machine, _) = household();
+    let (one, two) = (machine.start_open(), machine.start_open());
+    one.rotate_keys(None).expect("it can be written");
+    assert_eq!(
+        code_of(two.codes()),
+        Some(ErrorCode::VaultLocked),
+        "its key is an old one"
+    );
+    two.open().expect("answers");
+    assert_eq!(names(&two).len(), 3, "the device key opens it anew");
+    let (one, two) = (machine.start_open(), machine.start_open());
+    one.rotate_keys(None).expect("it can be written");
+    assert_eq!(
+        code_of(add(&two, &uri(9))),
+        Some(ErrorCode::VaultLocked),
+        "nor does it write"
+    );
+    assert_eq!(names(&one).len(), 3, "nothing was spoilt");
+}
+
+/// What is done with backups and keys, as functions of the app, the recovery key and a backup.
+type Operation = (
+    &'static str,
+    fn(&Authenticator, &str, &[u8]) -> Result<(), Error>,
+);
+
+const OPERATIONS: [Operation; 8] = [
+    ("back up", |app, _, _| app.back_up().map(drop)),
+    ("choose a folder", |app, _, _| {
+        let folder = BackupChoice::Folder("/media/somebody/stick".to_owned());
+        app.set_backups(&folder).map(drop)
+    }),
+    ("a passphrase for backups", |app, _, _| {
+        app.set_backup_passphrase(Some("a passphrase for backups"))
+            .map(drop)
+    }),
+    ("verify", |app, key, backup| {
+        app.verify_backup(backup, key).map(drop)
+    }),
+    ("restore", |app, key, backup| {
+        app.restore_backup(backup, key, None, false).map(drop)
+    }),
+    ("drill", |app, key, _| app.drill(key).map(drop)),
+    ("new keys", |app, _, _| app.rotate_keys(None).map(drop)),
+    ("delete old backups", |app, _, _| {
+        app.remove_old_backups().map(drop)
+    }),
+];
+
+/// A vault of three, and a backup that has a fourth.
+fn with_a_backup() -> (Machine, String, Vec<u8>) {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    let ids = add(&app, &uri(7)).expect("it can be written");
+    app.back_up().expect("it can be written");
+    let backup = newest(&machine);
+    app.remove(&ids[0]).expect("it can be written");
+    (machine, key, backup)
+}
+
+#[test]
+fn every_failing_call_of_every_operation_leaves_the_vault_whole_and_has_a_cure() {
+    let keyring = [
+        KeyringError::Locked,
+        KeyringError::Denied,
+        KeyringError::TooLong,
+        KeyringError::Storage,
+    ];
+    let file = [
+        FileError::Full,
+        FileError::Denied,
+        FileError::Failed(std::io::ErrorKind::Other),
+    ];
+    let mut faults: Vec<Box<dyn Fn(&Machine, u64)>> = Vec::new();
+    for error in keyring {
+        faults.push(Box::new(move |m, n| m.keyring.fail_nth(n, error)));
+    }
+    for error in file {
+        faults.push(Box::new(move |m, n| m.file.fail_write(n, error)));
+        faults.push(Box::new(move |m, n| m.file.fail_read(n, error)));
+        faults.push(Box::new(move |m, n| m.backups.fail_nth(n, error)));
+    }
+    for (name, operation) in OPERATIONS {
+        for (fault, plan) in faults.iter().enumerate() {
+            for at in 1..=24 {
+                let (machine, key, backup) = with_a_backup();
+                let app = machine.start_open();
+                plan(&machine, at);
+                let answer = operation(&app, &key, &backup);
+                machine.keyring.heal();
+                machine.file.heal();
+                machine.backups.heal();
+                if let Err(error) = answer {
+                    let report = error.report();
+                    assert_ne!(
+                        report.code,
+                        ErrorCode::Internal,
+                        "{name}, fault {fault} at {at}"
+                    );
+                    assert!(
+                        !report.hint.is_empty(),
+                        "{name}, fault {fault} at {at}: a cure"
+                    );
+                }
+                drop(app);
+                let again = machine.start_open();
+                assert_eq!(
+                    names(&again).len(),
+                    3,
+                    "{name}, fault {fault} at {at}: whole"
+                );
+                add(&again, &uri(8))
+                    .unwrap_or_else(|error| panic!("{name}, {fault}, {at}: {error}"));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_crash_point_of_every_operation_leaves_the_old_state_or_the_new_one() {
+    for (name, operation) in OPERATIONS {
+        let (machine, key, backup) = with_a_backup();
+        let app = machine.start_open();
+        let before = machine.fuse.writes();
+        operation(&app, &key, &backup).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let writes = machine.fuse.writes() - before;
+        for at in 1..=writes {
+            let (machine, key, backup) = with_a_backup();
+            let app = machine.start_open();
+            let there = machine.backups.files(USUAL);
+            machine.fuse.blow_at_write(at);
+            let _ = operation(&app, &key, &backup);
+            drop(app);
+            machine.fuse.mend();
+            let app = machine.start_open();
+            assert_eq!(
+                names(&app).len(),
+                3,
+                "{name}, cut at write {at} of {writes}"
+            );
+            for (file, bytes) in machine.backups.files(USUAL) {
+                let old = there.iter().any(|(name, _)| *name == file);
+                let opens = app.verify_backup(&bytes, &key).is_ok();
+                assert!(
+                    old || opens || name == "new keys",
+                    "{name}: no half-written backup"
+                );
+            }
+            let by_old = {
+                machine.keyring.wipe();
+                let app = machine.start();
+                app.recover(&key, None).map(|_| names(&app).len())
+            };
+            assert!(
+                matches!(by_old, Ok(3))
+                    || name == "new keys" && code_of(by_old) == Some(ErrorCode::WrongRecoveryKey),
+                "{name}, cut at write {at} of {writes}: the old key still opens everything, or the new one counts"
+            );
+        }
+    }
+}
