@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Open a Couchkey vault file without Couchkey, and print its accounts as otpauth URIs.
+"""Open a Couchkey vault file or backup without Couchkey, and print its accounts as otpauth URIs.
 
     python3 -m pip install -r requirements-open-vault.txt
     python3 open_vault.py vault.a
+    python3 open_vault.py couchkey-9f3a12bc-20270115T080005Z.couchkey
 
 It asks for the recovery key or the passphrase; where that is not a terminal, it reads one line of standard input.
 Neither is ever an argument: arguments can be read by every program on the computer. Nothing is written and
@@ -27,7 +28,8 @@ try:
 except ImportError as missing:
     sys.exit(f"open_vault.py: {missing}. First: python3 -m pip install -r requirements-open-vault.txt")
 
-MAGIC = b"\x89CKV\r\n\x1a\n"
+# What the list is sealed for starts with the kind of file, so that neither kind can be put in the other's place.
+KINDS = {b"\x89CKV\r\n\x1a\n": b"couchkey/v1/index", b"\x89CKB\r\n\x1a\n": b"couchkey/v1/backup"}
 DEVICE, PASSPHRASE, STRONG, RECOVERY = 1, 2, 3, 4
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
@@ -37,8 +39,8 @@ class Unreadable(Exception):
 
 
 def main():
-    options = argparse.ArgumentParser(description="Print the accounts of a Couchkey vault as otpauth URIs.")
-    options.add_argument("file", help="vault.a or vault.b; the other one may be newer")
+    options = argparse.ArgumentParser(description="Print the accounts of a Couchkey vault or backup as otpauth URIs.")
+    options.add_argument("file", help="vault.a or vault.b (the other one may be newer), or a backup")
     options.add_argument("--device-key", action="store_true", help="ask for the device key instead")
     options.add_argument("--trash", action="store_true", help="print the accounts in the trash as well, last")
     options = options.parse_args()
@@ -67,10 +69,11 @@ def main():
 
 
 class File:
-    """The parts of a vault file."""
+    """The parts of a vault file or a backup."""
 
     def __init__(self, content):
-        if content[:8] != MAGIC:
+        self.label = KINDS.get(content[:8])
+        if self.label is None:
             raise Unreadable("this is not a Couchkey vault")
         try:
             major, _minor, header, index, mirror = struct.unpack_from(">HHIII", content, 8)
@@ -128,7 +131,7 @@ class File:
         """The list, and for each of its rows the account, or None where it is damaged."""
         index_key = hkdf(vault_key, self.vault_id, b"couchkey/v1/index")
         item_key = hkdf(vault_key, self.vault_id, b"couchkey/v1/item")
-        plain = unseal(index_key, b"couchkey/v1/index" + self.sealed_for, self.index)
+        plain = unseal(index_key, self.label + self.sealed_for, self.index)
         if plain is None:
             raise Unreadable("the list is damaged; try the other file")
         index, items, at = cbor2.loads(plain), [], 0
