@@ -500,7 +500,7 @@ fn first_id(app: &Authenticator) -> String {
     app.codes().expect("open").accounts[0].id.clone()
 }
 
-const CHANGES: [Change; 8] = [
+const CHANGES: [Change; 9] = [
     ("add", |app| add(app, &uri(5)).map(drop)),
     ("edit", |app| {
         let form = EditForm {

@@ -519,6 +519,12 @@ impl FakeBackups {
         lock(&self.state).calls.clear();
     }
 
+    /// How often they were asked for something so far, failures included.
+    #[must_use]
+    pub fn calls(&self) -> u64 {
+        lock(&self.state).calls.calls
+    }
+
     /// How many files were written so far.
     #[must_use]
     pub fn writes(&self) -> u64 {

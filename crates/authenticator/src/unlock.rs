@@ -216,10 +216,13 @@ impl Authenticator {
             let mut rng = os_random();
             let id = VaultId::generate(&mut rng);
             let now = self.now();
+            if kind != KeyringKind::System && passphrase.is_none() {
+                return Err(ErrorCode::PassphraseNeeded.into());
+            }
+            self.remember(keyring.as_ref(), id)?;
             let mut vault = match (kind, passphrase.zip(cost)) {
                 (KeyringKind::System, lock) => {
                     let key = DeviceKey::generate(&mut rng);
-                    self.remember(keyring.as_ref(), id)?;
                     keyring.set(
                         &format::device_key_entry(id),
                         base64(key.expose()).as_bytes(),
