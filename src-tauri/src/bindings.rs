@@ -10,7 +10,7 @@ use tauri_specta::{Builder, ErrorHandlingMode};
 use crate::shell::RustEvent;
 
 /// Those that take the body of the call as it is, so that TypeScript calls them by hand: see src/commands.rs.
-const BY_HAND: [&str; 2] = ["preview_image", "preview_frame"];
+const BY_HAND: [&str; 3] = ["preview_image", "preview_frame", "import_file"];
 
 const HEADER: &str = "\
 // The surface between the window and Rust: commands, views, error codes. Every command rejects with an ErrorReport.
@@ -117,7 +117,7 @@ fn the_window_is_configured_as_the_threat_model_says() {
     );
     assert_eq!(
         app["security"]["csp"],
-        "default-src 'self'; connect-src ipc: http://ipc.localhost; object-src 'none'; base-uri 'none'; form-action 'none'",
+        "default-src 'self'; img-src 'self' couchkey-qr: http://couchkey-qr.localhost; connect-src ipc: http://ipc.localhost; object-src 'none'; base-uri 'none'; form-action 'none'",
         "nothing from outside, nothing to outside"
     );
     assert!(

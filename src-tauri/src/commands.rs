@@ -1,6 +1,6 @@
 //! Everything that the page can ask for, one line each: the app's table of contents.
 //!
-//! No command returns a secret. `preview_image` and `preview_frame` take their bytes as the body of the call, because as
+//! No command returns a secret. `preview_image`, `preview_frame` and `import_file` take their bytes as the body of the call, because as
 //! JSON a camera's frame would be a list of a million numbers; bindings.ts leaves them out and ui/src/lib/ipc/index.ts
 //! calls them by hand.
 
@@ -9,7 +9,10 @@ use std::sync::Arc;
 use couchkey_authenticator::{
     Authenticator, ErrorCode, ErrorReport, ManualForm, SettingsView,
     qr::Grey,
-    view::{AddRow, CodesView, EditForm, Preview, RecoveryKeyView, Status, TrashRow},
+    view::{
+        AddAll, AddRow, Added, CodesView, EditForm, ExportForm, ExportPlan, Exported, Preview,
+        Progress, RecoveryKeyView, Status, TrashRow,
+    },
 };
 use tauri::{
     AppHandle, State,
@@ -20,6 +23,7 @@ use zeroize::Zeroizing;
 use crate::{
     sheet,
     shell::{About, Copied, Reply, Shell},
+    transfer::{self, QrPicture},
 };
 
 type Room<'a> = State<'a, Arc<Shell>>;
@@ -45,6 +49,14 @@ macro_rules! every_typed_command {
             $crate::commands::pending_preview,
             $crate::commands::discard_preview,
             $crate::commands::add,
+            $crate::commands::import_password,
+            $crate::commands::add_all,
+            $crate::commands::plan_export,
+            $crate::commands::export_file,
+            $crate::commands::export_qr,
+            $crate::commands::forget_qr,
+            $crate::commands::progress,
+            $crate::commands::cancel_transfer,
             $crate::commands::edit,
             $crate::commands::move_account,
             $crate::commands::remove,
@@ -66,7 +78,7 @@ macro_rules! every_typed_command {
 /// Hands all commands to a macro: to Tauri, and to the test of the capability.
 macro_rules! every_command {
     ($($then:ident)::+) => {
-        every_typed_command!($($then)::+, preview_image, preview_frame)
+        every_typed_command!($($then)::+, preview_image, preview_frame, import_file)
     };
 }
 
@@ -189,6 +201,78 @@ pub fn add(shell: Room<'_>, rows: Vec<AddRow>) -> Reply<Vec<String>> {
     shell.act(|a| a.add(&rows))
 }
 
+/// Opens the file that waits for its password.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn import_password(shell: Room<'_>, password: String) -> Reply<Preview> {
+    let password = Zeroizing::new(password);
+    shell.watched(|a, watch| a.import_password(&password, watch))
+}
+
+/// Adds what the preview has, without its rows being sent back: all of it, or none.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn add_all(shell: Room<'_>, what: AddAll) -> Reply<Added> {
+    shell.watched(|a, watch| a.add_all(&what, watch))
+}
+
+/// What an export would hold, and what is asked before it.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn plan_export(shell: Room<'_>, form: ExportForm) -> Reply<ExportPlan> {
+    shell.act(|a| a.plan_export(&form))
+}
+
+/// Writes an export where the person says, and compares what it wrote; `null` when they say nowhere. No passphrase: the
+/// person has said yes to the warning.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn export_file(
+    app: AppHandle,
+    shell: Room<'_>,
+    form: ExportForm,
+    passphrase: Option<String>,
+    password: Option<String>,
+) -> Reply<Option<Exported>> {
+    let (passphrase, password) = (kept(passphrase), kept(password));
+    transfer::export_file(&app, &shell, &form, passphrase.text(), password.text())
+}
+
+/// QR codes to show, as pictures under the address of their name.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn export_qr(
+    shell: Room<'_>,
+    form: ExportForm,
+    passphrase: Option<String>,
+) -> Reply<Vec<QrPicture>> {
+    transfer::export_qr(&shell, &form, kept(passphrase).text())
+}
+
+/// Wipes the QR codes that were shown.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn forget_qr(shell: Room<'_>) {
+    shell.pictures().forget()
+}
+
+/// How far an import or an export is.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn progress(shell: Room<'_>) -> Option<Progress> {
+    shell.progress()
+}
+
+/// Ends the import or export that is running.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn cancel_transfer(shell: Room<'_>) -> Reply<()> {
+    shell.ask(|a| {
+        a.cancel_transfer();
+        Ok(())
+    })
+}
+
 /// Changes names, note, pin or groups.
 #[tauri::command(async)]
 #[specta::specta]
@@ -299,6 +383,13 @@ pub fn preview_image(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
 pub fn preview_frame(shell: Room<'_>, request: Request<'_>) -> Reply<Option<Preview>> {
     let frame = frame(&request)?;
     shell.act(|a| a.preview_frame(&frame))
+}
+
+/// What a file of another app would add; the body is the file. With `import_needs_password` it waits for one.
+#[tauri::command(async)]
+pub fn import_file(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
+    let bytes = Zeroizing::new(body(&request)?.to_vec());
+    shell.watched(|a, watch| a.import_file(bytes, watch))
 }
 
 /// A passphrase that is wiped when its command is over.

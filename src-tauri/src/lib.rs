@@ -1,5 +1,6 @@
 //! Couchkey's window: builder, plugins, state, window.
 
+mod ask;
 mod clipboard;
 #[macro_use]
 mod commands;
@@ -12,6 +13,7 @@ mod sheet;
 mod shell;
 mod sleep;
 mod start;
+mod transfer;
 
 #[cfg(test)]
 mod bindings;
@@ -79,8 +81,11 @@ fn app(start: Start, shell: &Arc<Shell>) -> tauri::Result<tauri::App> {
             .plugin(single_instance(&start, &context.config().identifier))
             .plugin(remembers_its_place());
     }
-    let (shell, for_setup) = (Arc::clone(shell), Arc::clone(shell));
+    let (shell, for_setup, for_pictures) = (Arc::clone(shell), Arc::clone(shell), Arc::clone(shell));
     builder
+        .register_uri_scheme_protocol(transfer::SCHEME, move |_, request| {
+            for_pictures.pictures().answer(&request)
+        })
         .manage(shell)
         .invoke_handler(every_command!(tauri::generate_handler))
         .setup(move |app| {

@@ -1,11 +1,14 @@
 //! The recovery sheet, saved where the person says.
 
-use std::{fs::OpenOptions, io::Write, path::Path, sync::mpsc};
+use std::{fs::OpenOptions, io::Write, path::Path};
 
 use couchkey_authenticator::{Authenticator, ErrorCode};
 use tauri::AppHandle;
 
-use crate::shell::{Reply, Shell};
+use crate::{
+    ask,
+    shell::{Reply, Shell},
+};
 
 /// Asks where to save the sheet and saves it; `false` when the person changes their mind.
 ///
@@ -13,40 +16,19 @@ use crate::shell::{Reply, Shell};
 /// There is no key to save any more, or the file cannot be written.
 pub fn save(app: &AppHandle, shell: &Shell) -> Reply<bool> {
     let sheet = shell.act(Authenticator::recovery_sheet)?;
-    match shell.waiting(|| ask_where(app)) {
+    let place = shell.waiting(|| {
+        ask::save_as(
+            app,
+            "Save the recovery sheet",
+            "couchkey-recovery-sheet.html",
+        )
+    });
+    match place {
         None => Ok(false),
         Some(path) => write(&path, sheet.as_bytes())
             .map(|()| true)
             .map_err(|error| refusal(&error).into()),
     }
-}
-
-/// The system's own dialog. It has to be made on the main thread; the answer comes whenever the person gives it.
-#[cfg(desktop)]
-fn ask_where(app: &AppHandle) -> Option<std::path::PathBuf> {
-    use tauri::Manager;
-
-    let window = app.get_webview_window(crate::WINDOW)?;
-    let (answer, answered) = mpsc::channel();
-    app.run_on_main_thread(move || {
-        let question = rfd::AsyncFileDialog::new()
-            .set_parent(&window)
-            .set_title("Save the recovery sheet")
-            .set_file_name("couchkey-recovery-sheet.html")
-            .add_filter("Web page", &["html"])
-            .save_file();
-        tauri::async_runtime::spawn(async move {
-            let _ = answer.send(question.await.map(|file| file.path().to_owned())); // nobody waits any more: fine
-        });
-    })
-    .ok()?;
-    answered.recv().ok().flatten()
-}
-
-/// Phones hand files on in another way, which comes with their project.
-#[cfg(mobile)]
-fn ask_where(_: &AppHandle) -> Option<std::path::PathBuf> {
-    None
 }
 
 /// For its owner's eyes only, where the system has such a thing.

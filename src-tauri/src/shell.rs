@@ -5,13 +5,13 @@ use std::{
         Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorReport, SettingsView,
+    Authenticator, Error, ErrorReport, SettingsView, Watch,
     os::default_data_dir,
-    view::{CodesView, Preview, Status, VaultState},
+    view::{CodesView, Preview, Progress, Status, VaultState},
 };
 use serde::Serialize;
 
@@ -19,6 +19,7 @@ use crate::{
     clipboard::{self, Clipboard, SystemBoard},
     guard::Guard,
     start::Start,
+    transfer::Pictures,
 };
 
 /// What a command answers.
@@ -36,6 +37,8 @@ pub enum RustEvent {
     Preview,
     /// The keyring does not answer; most often its own dialog waits for a person.
     WaitingForKeyring,
+    /// An import or an export has got further: ask how far.
+    Progress,
 }
 
 impl RustEvent {
@@ -47,6 +50,7 @@ impl RustEvent {
             Self::Changed => "changed",
             Self::Preview => "preview",
             Self::WaitingForKeyring => "waiting_for_keyring",
+            Self::Progress => "progress",
         }
     }
 }
@@ -81,11 +85,15 @@ pub struct Shell {
     data_dir: String,
     first: First,
     refused_link: Mutex<Option<ErrorReport>>,
+    progress: Mutex<Option<Progress>>,
+    pictures: Pictures,
     tell: OnceLock<Box<dyn Fn(RustEvent) + Send + Sync>>,
 }
 
 /// Argon2id takes a second or two by itself; a keyring with nobody to ask answers in milliseconds.
 const PATIENCE: Duration = Duration::from_millis(1500);
+/// A progress bar that moves more often tells a person no more.
+const TELL_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE_WITH_PASSPHRASE: Duration = Duration::from_secs(6);
 
 /// A person who adds three accounts in a row gets one backup.
@@ -111,6 +119,8 @@ impl Shell {
             data_dir: dir.to_string_lossy().into_owned(),
             first: First::default(),
             refused_link: Mutex::default(),
+            progress: Mutex::default(),
+            pictures: Pictures::default(),
             tell: OnceLock::new(),
         });
         shell.keep_backups();
@@ -176,6 +186,38 @@ impl Shell {
         self.ask(action)
     }
 
+    /// Does something long, and lets the page know how far it is.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn watched<T>(
+        &self,
+        work: impl FnOnce(&Authenticator, Watch<'_>) -> Result<T, Error>,
+    ) -> Reply<T> {
+        let mut told: Option<Instant> = None;
+        let mut watch = |progress| {
+            *held(&self.progress) = Some(progress);
+            if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
+                told = Some(Instant::now());
+                self.guard.sign_of_life(); // somebody waits for this
+                self.tell(RustEvent::Progress);
+            }
+        };
+        let answer = self.act(|authenticator| work(authenticator, &mut watch));
+        *held(&self.progress) = None;
+        answer
+    }
+
+    /// How far an import or an export is; `None` where none is running.
+    pub fn progress(&self) -> Option<Progress> {
+        *held(&self.progress)
+    }
+
+    /// The QR codes that the page may show.
+    pub fn pictures(&self) -> &Pictures {
+        &self.pictures
+    }
+
     /// Asks for something that may open the vault, and follows what it is now.
     ///
     /// # Errors
@@ -235,6 +277,7 @@ impl Shell {
     pub fn lock(&self) -> Status {
         let status = blocking(|| self.authenticator.lock());
         self.guard.closed();
+        self.pictures.forget();
         self.clipboard.clear();
         self.tell(RustEvent::Locked);
         status

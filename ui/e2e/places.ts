@@ -7,6 +7,13 @@ const id = (page: Page, testid: string) => page.getByTestId(testid);
 const press = (page: Page, testid: string) => id(page, testid).first().click();
 export const picture = (words: string) => ({ name: "code.png", mimeType: "image/png", buffer: Buffer.from(words) });
 
+/** To the import, with a file that holds what its words say. */
+export async function toImport(page: Page, words: string): Promise<void> {
+  await press(page, "nav-settings");
+  await press(page, "settings-import");
+  await id(page, "import-file-input").setInputFiles({ name: "export.json", mimeType: "application/json", buffer: Buffer.from(words) });
+}
+
 export const places: Record<string, Place> = {
   codes: { query: "open", at: 1_795_428_022 },
   "codes-few": { query: "open&accounts=2" },
@@ -141,6 +148,58 @@ export const places: Record<string, Place> = {
   },
   recover: { query: "locked", go: (page) => press(page, "unlock-recovery") },
   waiting: { query: "waiting" },
+  import: { query: "first-run", go: (page) => press(page, "welcome-other").then(() => press(page, "other-import")) },
+  "import-locked": {
+    query: "open",
+    go: async (page) => {
+      await toImport(page, "aegis 8 locked");
+      await id(page, "import-password").fill("wrong");
+      await press(page, "import-open");
+      await id(page, "error").waitFor();
+    },
+  },
+  "import-progress": {
+    query: "open",
+    go: async (page) => {
+      await toImport(page, "aegis 8 slow");
+      await page.getByText("Reading…").waitFor();
+    },
+  },
+  "import-preview": {
+    query: "open",
+    go: async (page) => {
+      await toImport(page, "aegis 12 duplicate skip");
+      await id(page, "import-row").first().waitFor();
+    },
+  },
+  export: {
+    query: "open",
+    go: async (page) => {
+      await press(page, "nav-settings");
+      await press(page, "settings-export");
+      await id(page, "export-count").waitFor();
+    },
+  },
+  "export-qr": {
+    query: "open&accounts=14",
+    go: async (page) => {
+      await press(page, "nav-settings");
+      await press(page, "settings-export");
+      await press(page, "export-google");
+      await id(page, "export-left-out").waitFor();
+      await press(page, "export-sure");
+      await press(page, "export-show");
+      await id(page, "export-qr").waitFor();
+    },
+  },
+  "export-one": {
+    query: "open",
+    go: async (page) => {
+      await id(page, "row-more").nth(1).click();
+      await press(page, "menu-qr");
+      await id(page, "export-sure").waitFor();
+    },
+  },
   settings: { query: "open", go: (page) => press(page, "nav-settings") },
   trash: {
     query: "trash",

@@ -31,7 +31,7 @@ for (const theme of themes) {
 
 test("controls are at least 44 pixels tall and wide on a phone", async ({ page }) => {
   await page.setViewportSize(sizes.phone);
-  for (const name of ["codes", "codes-damaged", "menu", "edit", "television", "welcome", "add", "add-manual", "preview-warnings", "recovery-key", "unlock", "settings", "trash", "trouble-needs-recovery"]) {
+  for (const name of ["codes", "codes-damaged", "import-preview", "import-locked", "export", "export-qr", "export-one", "menu", "edit", "television", "welcome", "add", "add-manual", "preview-warnings", "recovery-key", "unlock", "settings", "trash", "trouble-needs-recovery"]) {
     const place = places[name];
     if (!place) throw new Error(`no place called ${name}`);
     await openRoom(page, place.query, { at: place.at ?? NOON });

@@ -9,9 +9,11 @@ import { m } from "./words";
 
 /** Where the app is, and what it needs to know there. */
 export type Screen =
-  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "add" | "recovery" | "unlock" | "trouble" }
+  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "add" | "recovery" | "unlock" | "trouble" | "import" }
   | { name: "recover"; back: "unlock" | "trouble" | "other" }
-  | { name: "television" | "check"; id: string };
+  | { name: "television" | "check"; id: string }
+  /** Everything on the list, or the QR code of one account. */
+  | { name: "export"; id: string | null };
 
 export interface Toast { key: number; text: string; undo?: () => void }
 
@@ -84,7 +86,7 @@ class Room {
     if (this.status.state === "open") {
       // With the codes come the settings: a code that is to be hidden is never on show for a moment.
       this.#show((await early) ?? (await (wasOpen ? ipc.codes().catch(() => null) : this.#opening())));
-      if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery"].includes(this.screen.name)) this.go({ name: "codes" });
+      if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery", "import", "export"].includes(this.screen.name)) this.go({ name: "codes" });
     } else {
       // Locked: no code stays in memory.
       this.quiet();
@@ -151,8 +153,16 @@ class Room {
 
   /** To Add; where there is neither a vault nor a keyring, by way of a passphrase. */
   toAdd(): void {
-    const first = this.status?.state === "none" && this.status.keyring !== "system";
-    if (this.screen?.name !== "add") this.go({ name: first ? "new-passphrase" : "add" });
+    if (this.screen?.name !== "add") this.go({ name: this.#needsPassphrase() ? "new-passphrase" : "add" });
+  }
+
+  /** The same, to a file of another app. */
+  toImport(): void {
+    if (this.screen?.name !== "import") this.go({ name: this.#needsPassphrase() ? "new-passphrase" : "import" });
+  }
+
+  #needsPassphrase(): boolean {
+    return this.status?.state === "none" && this.status.keyring !== "system";
   }
 
   async takePreview(): Promise<void> {

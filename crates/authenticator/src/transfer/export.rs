@@ -253,6 +253,14 @@ impl Authenticator {
         Ok(codes)
     }
 
+    /// Whether this permission is enough, so that a shell can say so before it asks for a place.
+    ///
+    /// # Errors
+    /// [`ErrorCode::PassphraseNeeded`], [`ErrorCode::WrongPassphrase`] and [`ErrorCode::ConfirmationNeeded`].
+    pub fn permit_export(&self, permission: &Permission<'_>) -> Result<(), Error> {
+        self.begin_export(permission)
+    }
+
     /// The app lock, asked again.
     fn begin_export(&self, permission: &Permission<'_>) -> Result<(), Error> {
         self.set_cancelled(false);

@@ -2,8 +2,8 @@
 // (`?fake=open&accounts=8&keyring=missing`); `window.couchkeyFake` lets a test reach in. Codes are made up: no secret
 // and no cryptography lives in TypeScript.
 import type {
-  AccountView, AddRow, CodesView, ErrorCode, ErrorReport, KeyringKind, KindWord, Notice, Preview, PreviewRow, RustEvent,
-  SettingsView as Settings, Status, TrashRow, Way,
+  AccountView, AddRow, BackupRow, BackupsView, CodesView, ErrorCode, ErrorReport, ExportForm, KeyringKind, KindWord, Notice, Preview, PreviewRow, Progress,
+  RustEvent, SettingsView as Settings, Status, TrashRow, Way,
 } from "./bindings";
 import type { Ipc } from "./index";
 
@@ -105,6 +105,9 @@ export function makeFake(host: Window): Ipc {
   let nextId = 0xf000;
   let token = 0;
   let pending: Preview | null = scenario === "link" ? preview([row()]) : null;
+  let waitingFile: string | null = null;
+  let progress: Progress | null = null;
+  let cancelled = false;
   const heard = new Set<(event: RustEvent) => void>();
   const failing = new Map<string, ErrorCode>();
   const frames: string[] = [];
@@ -175,6 +178,33 @@ export function makeFake(host: Window): Ipc {
     if (words.includes("two")) rows.push(row({ issuer: "Netflix", account: "family@example.com" }));
     const skipped = words.includes("skip") ? [{ label: "Old Bank", report: report("unsupported_type") }] : [];
     return preview(rows, { clockWrong: words.includes("clock"), skipped });
+  }
+  async function readFile(words: string): Promise<Preview> {
+    const error = /error (\w+)/.exec(words);
+    if (error) return refuse(error[1] as ErrorCode);
+    if (words.includes("batch")) return read(words);
+    cancelled = false;
+    if (words.includes("slow")) {
+      for (let done = 0; done < 10_000; done += 500) {
+        progress = { stage: "reading", done, of: 10_000 };
+        controls.emit("progress");
+        await new Promise((next) => setTimeout(next, 200));
+        if (cancelled) refuse("cancelled");
+      }
+      progress = null;
+    }
+    const count = Number(/aegis (\d+)/.exec(words)?.[1] ?? 8);
+    const rows = someAccounts(count).map((account, n) => row({
+      issuer: account.issuer, account: account.account, kind: account.kind, groups: account.groups, pinned: account.pinned,
+      duplicateOf: words.includes("duplicate") && n < 2 ? (accounts[n]?.id ?? null) : null,
+    }));
+    const skipped = words.includes("skip") ? [{ label: "Yandex: anna", report: report("unsupported_type") }, { label: "Old Bank", report: report("entry_damaged") }] : [];
+    return preview(rows, { skipped, format: { word: "aegis", name: "Aegis" } });
+  }
+  function permit(passphrase: string | null) {
+    needOpen();
+    if (status.lock === "device" ? passphrase !== null : passphrase === null) refuse("confirmation_needed");
+    if (passphrase !== null && passphrase !== controls.passphrase) refuse("wrong_passphrase");
   }
   function keep(found: Preview): Preview {
     pending = found;
@@ -300,6 +330,53 @@ export function makeFake(host: Window): Ipc {
       status.accounts = accounts.length;
       return ids;
     },
+    // What a file "holds" is its own words, as with pictures; `aegis 12` has twelve accounts, `locked` asks for `test`.
+    async importFile(bytes) {
+      const words = new TextDecoder("latin1").decode(bytes.subarray(-200));
+      if (words.includes("locked")) {
+        waitingFile = words.replace("locked", "");
+        refuse("import_needs_password");
+      }
+      return keep(await readFile(words));
+    },
+    async importPassword(password) {
+      if (waitingFile === null) refuse("preview_gone");
+      if (password !== "test") refuse("import_wrong_password");
+      return keep(await readFile(waitingFile ?? ""));
+    },
+    async addAll(what) {
+      needOpen();
+      const rows = pending?.rows ?? refuse("preview_gone");
+      const going = rows.filter((from) => !what.except.includes(from.token) && (what.duplicates || from.duplicateOf === null));
+      const ids = await commands.add(going.map(({ token, issuer, account }) => ({ token, issuer, account })));
+      return { added: ids.length, trashed: 0, leftOut: rows.length - ids.length };
+    },
+    async planExport(form: ExportForm) {
+      needOpen();
+      const going = accounts.filter((account) => form.ids.length === 0 || form.ids.includes(account.id));
+      const left = form.format === "google" ? going.filter((account) => account.kind === "steam" || account.period !== 30) : [];
+      if (going.length === 0) refuse("nothing_to_export");
+      return {
+        format: form.format, accounts: going.length - left.length, qrCodes: form.format === "google" ? Math.ceil((going.length - left.length) / 10) : going.length,
+        leftOut: left.map((account) => ({ label: `${account.issuer}: ${account.account}`, report: report("unsupported_type") })),
+        withoutNote: 0, withoutGroups: form.format.startsWith("aegis") ? 0 : going.filter((account) => account.groups.length > 0).length, withoutPin: 0,
+        inTrash: trashed.length, warning: "", asks: status.lock ?? "device", needsPassword: form.format === "aegis_encrypted", fileName: "couchkey-export",
+      };
+    },
+    async exportFile(form, passphrase) {
+      permit(passphrase);
+      if (query.has("cancelled")) return null;
+      const { accounts: count, leftOut } = await commands.planExport(form);
+      return { accounts: count, leftOut };
+    },
+    async exportQr(form, passphrase) {
+      permit(passphrase);
+      const { qrCodes, accounts: count } = await commands.planExport(form);
+      return Array.from({ length: qrCodes }, (_, n) => ({ id: `${n + 1}`, part: n + 1, of: qrCodes, accounts: Math.ceil(count / qrCodes) }));
+    },
+    async forgetQr() {},
+    async progress() { return progress; },
+    async cancelTransfer() { cancelled = true; },
     async edit(id, edit) {
       const account = find(id);
       if (edit.account === "" && (edit.issuer ?? account.issuer ?? "") === "") refuse("name_missing");

@@ -1,5 +1,5 @@
 // The one door to the host: nothing else talks to Tauri. In the test build, outside Tauri, a fake in memory stands in.
-import { invoke } from "@tauri-apps/api/core";
+import { convertFileSrc, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
 import { commands, type ErrorReport, type Preview, type RustEvent } from "./bindings";
 
@@ -13,19 +13,24 @@ const byHand = {
   previewImage: (bytes: Uint8Array) => invoke<Preview>("preview_image", bytes),
   previewFrame: (width: number, height: number, grey: Uint8Array) =>
     invoke<Preview | null>("preview_frame", grey, { headers: { width: String(width), height: String(height) } }),
+  /** A file of another app, whole. */
+  importFile: (bytes: Uint8Array) => invoke<Preview>("import_file", bytes),
   /** Calls `heard` for every event from Rust until the returned function is called. */
   onEvent(heard: (event: RustEvent) => void): () => void {
-    const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring"];
+    const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring", "progress"];
     const stops = names.map((name) => listen(name, () => heard(name)));
     return () => stops.forEach((stop) => void stop.then((off) => off()));
   },
 };
 
-/** Every command of Rust, and the two ways of it that no generator has words for. Each rejects with an `ErrorReport`. */
+/** Every command of Rust, and the ways of it that no generator has words for. Each rejects with an `ErrorReport`. */
 export type Ipc = typeof commands & typeof byHand;
 
 export const ipc: Ipc =
   __FAKE__ && !("__TAURI_INTERNALS__" in window) ? (await import("./fake")).makeFake(window) : { ...commands, ...byHand };
+
+/** Where a QR code of an export is shown from: a picture that no script can read (docs/decisions/0140). */
+export const qrSource = (id: string): string => ("__TAURI_INTERNALS__" in window ? convertFileSrc(id, "couchkey-qr") : `./icon.svg#${id}`);
 
 /** Whatever a command rejected with, as a report: a rejection that is none of ours counts as `internal`. */
 export function asReport(rejection: unknown): ErrorReport {
