@@ -1,25 +1,47 @@
-//! The system's own dialog for "where to save".
+//! The system's own dialogs for "where to". They have to be made on the main thread; the answer comes whenever the person
+//! gives it. Phones hand files on in another way, which comes with their project.
 
 use std::path::PathBuf;
 
 use tauri::AppHandle;
 
-/// Asks where to save a file of this name; `None` when the person changes their mind. The dialog has to be made on the
-/// main thread; the answer comes whenever the person gives it.
-#[cfg(desktop)]
+/// Asks where to save a file of this name; `None` when the person changes their mind.
 pub fn save_as(app: &AppHandle, title: &'static str, file_name: &str) -> Option<PathBuf> {
-    use std::sync::mpsc;
+    let file_name = file_name.to_owned();
+    #[cfg(desktop)]
+    return ask(app, title, move |dialog| {
+        Box::pin(dialog.set_file_name(file_name).save_file())
+    });
+    #[cfg(mobile)]
+    return nowhere(app, title, file_name);
+}
+
+/// Asks for a folder; `None` when the person changes their mind.
+pub fn folder(app: &AppHandle, title: &'static str) -> Option<PathBuf> {
+    #[cfg(desktop)]
+    return ask(app, title, |dialog| Box::pin(dialog.pick_folder()));
+    #[cfg(mobile)]
+    return nowhere(app, title, String::new());
+}
+
+#[cfg(desktop)]
+type Answer = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Send>>;
+
+#[cfg(desktop)]
+fn ask(
+    app: &AppHandle,
+    title: &'static str,
+    how: impl FnOnce(rfd::AsyncFileDialog) -> Answer + Send + 'static,
+) -> Option<PathBuf> {
     use tauri::Manager;
 
     let window = app.get_webview_window(crate::WINDOW)?;
-    let (answer, answered) = mpsc::channel();
-    let file_name = file_name.to_owned();
+    let (answer, answered) = std::sync::mpsc::channel();
     app.run_on_main_thread(move || {
-        let question = rfd::AsyncFileDialog::new()
+        let dialog = rfd::AsyncFileDialog::new()
             .set_parent(&window)
-            .set_title(title)
-            .set_file_name(file_name)
-            .save_file();
+            .set_title(title);
+        let question = how(dialog);
         tauri::async_runtime::spawn(async move {
             let _ = answer.send(question.await.map(|file| file.path().to_owned())); // nobody waits any more: fine
         });
@@ -28,8 +50,7 @@ pub fn save_as(app: &AppHandle, title: &'static str, file_name: &str) -> Option<
     answered.recv().ok().flatten()
 }
 
-/// Phones hand files on in another way, which comes with their project.
 #[cfg(mobile)]
-pub fn save_as(_: &AppHandle, _: &'static str, _: &str) -> Option<PathBuf> {
+fn nowhere(_: &AppHandle, _: &'static str, _: String) -> Option<PathBuf> {
     None
 }

@@ -10,7 +10,12 @@ use tauri_specta::{Builder, ErrorHandlingMode};
 use crate::shell::RustEvent;
 
 /// Those that take the body of the call as it is, so that TypeScript calls them by hand: see src/commands.rs.
-const BY_HAND: [&str; 3] = ["preview_image", "preview_frame", "import_file"];
+const BY_HAND: [&str; 4] = [
+    "preview_image",
+    "preview_frame",
+    "import_file",
+    "take_backup",
+];
 
 const HEADER: &str = "\
 // The surface between the window and Rust: commands, views, error codes. Every command rejects with an ErrorReport.

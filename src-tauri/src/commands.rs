@@ -10,8 +10,9 @@ use couchkey_authenticator::{
     Authenticator, ErrorCode, ErrorReport, ManualForm, SettingsView,
     qr::Grey,
     view::{
-        AddAll, AddRow, Added, CodesView, EditForm, ExportForm, ExportPlan, Exported, Preview,
-        Progress, RecoveryKeyView, Status, TrashRow,
+        AddAll, AddRow, Added, BackupChoice, BackupReport, BackupRow, BackupsView, CodesView,
+        DrillView, EditForm, ExportForm, ExportPlan, Exported, Preview, Progress, RecoveryKeyView,
+        RestorePreview, Restored, Rotated, Status, TrashRow,
     },
 };
 use tauri::{
@@ -21,7 +22,7 @@ use tauri::{
 use zeroize::Zeroizing;
 
 use crate::{
-    sheet,
+    backups, sheet,
     shell::{About, Copied, Reply, Shell},
     transfer::{self, QrPicture},
 };
@@ -57,6 +58,17 @@ macro_rules! every_typed_command {
             $crate::commands::forget_qr,
             $crate::commands::progress,
             $crate::commands::cancel_transfer,
+            $crate::commands::backups,
+            $crate::commands::choose_backup_folder,
+            $crate::commands::set_backups,
+            $crate::commands::set_backup_passphrase,
+            $crate::commands::back_up,
+            $crate::commands::verify_backup,
+            $crate::commands::preview_restore,
+            $crate::commands::restore_backup,
+            $crate::commands::drill,
+            $crate::commands::rotate_keys,
+            $crate::commands::remove_old_backups,
             $crate::commands::edit,
             $crate::commands::move_account,
             $crate::commands::remove,
@@ -78,7 +90,7 @@ macro_rules! every_typed_command {
 /// Hands all commands to a macro: to Tauri, and to the test of the capability.
 macro_rules! every_command {
     ($($then:ident)::+) => {
-        every_typed_command!($($then)::+, preview_image, preview_frame, import_file)
+        every_typed_command!($($then)::+, preview_image, preview_frame, import_file, take_backup)
     };
 }
 
@@ -273,6 +285,99 @@ pub fn cancel_transfer(shell: Room<'_>) -> Reply<()> {
     })
 }
 
+/// Where backups go, which there are, and what is in the way.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn backups(shell: Room<'_>) -> Reply<BackupsView> {
+    shell.ask(Authenticator::backups)
+}
+
+/// Asks for a folder for backups; `null` when the person names none.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn choose_backup_folder(app: AppHandle, shell: Room<'_>) -> Reply<Option<BackupsView>> {
+    backups::choose_folder(&app, &shell)
+}
+
+/// Chooses where backups go from now on.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn set_backups(shell: Room<'_>, choice: BackupChoice) -> Reply<BackupsView> {
+    shell.act(|a| a.set_backups(&choice))
+}
+
+/// Sets a passphrase for backups; `null` ends it.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn set_backup_passphrase(shell: Room<'_>, passphrase: Option<String>) -> Reply<BackupsView> {
+    shell.act(|a| a.set_backup_passphrase(kept(passphrase).text()))
+}
+
+/// Makes a backup now.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn back_up(shell: Room<'_>) -> Reply<BackupRow> {
+    shell.act(Authenticator::back_up)
+}
+
+/// What is in a backup: the one of this name, or with `null` the file that was taken in.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn verify_backup(shell: Room<'_>, name: Option<String>, key: String) -> Reply<BackupReport> {
+    let key = Zeroizing::new(key);
+    shell.act(|a| a.verify_backup(&shell.chosen().bytes(a, name.as_deref())?, &key))
+}
+
+/// What restoring it would do.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_restore(
+    shell: Room<'_>,
+    name: Option<String>,
+    key: String,
+) -> Reply<RestorePreview> {
+    let key = Zeroizing::new(key);
+    shell.act(|a| a.preview_restore(&shell.chosen().bytes(a, name.as_deref())?, &key))
+}
+
+/// Restores it. With `set_aside`, a vault that is here and does not fit is put out of the way, whole.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn restore_backup(
+    shell: Room<'_>,
+    name: Option<String>,
+    key: String,
+    passphrase: Option<String>,
+    set_aside: bool,
+) -> Reply<Restored> {
+    let (key, passphrase) = (Zeroizing::new(key), kept(passphrase));
+    shell.act(|a| {
+        let bytes = shell.chosen().bytes(a, name.as_deref())?;
+        a.restore_backup(&bytes, &key, passphrase.text(), set_aside)
+    })
+}
+
+/// Tries whether the recovery key would bring everything back.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn drill(shell: Room<'_>, recovery_key: String) -> Reply<DrillView> {
+    shell.act(|a| a.drill(&Zeroizing::new(recovery_key)))
+}
+
+/// Gives the vault new keys, for when somebody saw the recovery key; shows the new one this once.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn rotate_keys(shell: Room<'_>, passphrase: Option<String>) -> Reply<Rotated> {
+    shell.act(|a| a.rotate_keys(kept(passphrase).text()))
+}
+
+/// Deletes the backups that an old recovery key still opens.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn remove_old_backups(shell: Room<'_>) -> Reply<u32> {
+    shell.act(Authenticator::remove_old_backups)
+}
+
 /// Changes names, note, pin or groups.
 #[tauri::command(async)]
 #[specta::specta]
@@ -390,6 +495,16 @@ pub fn preview_frame(shell: Room<'_>, request: Request<'_>) -> Reply<Option<Prev
 pub fn import_file(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
     let bytes = Zeroizing::new(body(&request)?.to_vec());
     shell.watched(|a, watch| a.import_file(bytes, watch))
+}
+
+/// Takes in a backup file that is to be restored; the body is the file, and an empty one forgets it.
+#[tauri::command(async)]
+pub fn take_backup(shell: Room<'_>, request: Request<'_>) -> Reply<()> {
+    let bytes = body(&request)?;
+    shell
+        .chosen()
+        .put((!bytes.is_empty()).then(|| bytes.to_vec()));
+    Ok(())
 }
 
 /// A passphrase that is wiped when its command is over.

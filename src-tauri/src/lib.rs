@@ -1,6 +1,7 @@
 //! Couchkey's window: builder, plugins, state, window.
 
 mod ask;
+mod backups;
 mod clipboard;
 #[macro_use]
 mod commands;
@@ -81,7 +82,8 @@ fn app(start: Start, shell: &Arc<Shell>) -> tauri::Result<tauri::App> {
             .plugin(single_instance(&start, &context.config().identifier))
             .plugin(remembers_its_place());
     }
-    let (shell, for_setup, for_pictures) = (Arc::clone(shell), Arc::clone(shell), Arc::clone(shell));
+    let (shell, for_setup, for_pictures) =
+        (Arc::clone(shell), Arc::clone(shell), Arc::clone(shell));
     builder
         .register_uri_scheme_protocol(transfer::SCHEME, move |_, request| {
             for_pictures.pictures().answer(&request)
@@ -98,6 +100,7 @@ fn app(start: Start, shell: &Arc<Shell>) -> tauri::Result<tauri::App> {
             let guarded = Arc::clone(&for_setup);
             for_setup.guard().watch(move || guarded.lock_unattended());
             sleep::watch(&for_setup);
+            backups::watch(&for_setup);
             Ok(())
         })
         .build(context)

@@ -16,6 +16,7 @@ use couchkey_authenticator::{
 use serde::Serialize;
 
 use crate::{
+    backups::Chosen,
     clipboard::{self, Clipboard, SystemBoard},
     guard::Guard,
     start::Start,
@@ -87,6 +88,7 @@ pub struct Shell {
     refused_link: Mutex<Option<ErrorReport>>,
     progress: Mutex<Option<Progress>>,
     pictures: Pictures,
+    chosen: Chosen,
     tell: OnceLock<Box<dyn Fn(RustEvent) + Send + Sync>>,
 }
 
@@ -121,6 +123,7 @@ impl Shell {
             refused_link: Mutex::default(),
             progress: Mutex::default(),
             pictures: Pictures::default(),
+            chosen: Chosen::default(),
             tell: OnceLock::new(),
         });
         shell.keep_backups();
@@ -216,6 +219,21 @@ impl Shell {
     /// The QR codes that the page may show.
     pub fn pictures(&self) -> &Pictures {
         &self.pictures
+    }
+
+    /// The backup file that somebody wants to restore.
+    pub fn chosen(&self) -> &Chosen {
+        &self.chosen
+    }
+
+    /// For what goes on beside the commands.
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
+    }
+
+    /// Something that the page shows is not as it was.
+    pub fn changed(&self) {
+        self.tell(RustEvent::Changed);
     }
 
     /// Asks for something that may open the vault, and follows what it is now.
@@ -356,6 +374,7 @@ impl Shell {
     /// The program ends: nothing of ours stays on the clipboard, and no key in memory.
     pub fn end(&self) {
         self.clipboard.clear();
+        let _ = self.authenticator.back_up_if_changed(); // told at the next start, by a notice
         self.authenticator.lock();
     }
 

@@ -161,7 +161,11 @@ mod tests {
         let shown = ask(&pictures, &address);
         assert_eq!(shown.status(), StatusCode::OK, "it is there");
         assert_eq!(shown.body(), b"png", "as it is");
-        assert_eq!(shown.headers()[header::CACHE_CONTROL], "no-store", "kept nowhere");
+        assert_eq!(
+            shown.headers()[header::CACHE_CONTROL],
+            "no-store",
+            "kept nowhere"
+        );
         let open_to_scripts = shown.headers().get(header::ACCESS_CONTROL_ALLOW_ORIGIN);
         assert!(open_to_scripts.is_none(), "no script may read its pixels");
         pictures.forget();
@@ -178,7 +182,11 @@ mod tests {
         pictures.keep(Zeroizing::new(b"png".to_vec()));
         for path in ["", "/", "/2", "/1/..", "/../1", "/%31", "/1?x"] {
             let answer = ask(&pictures, &format!("{SCHEME}://localhost{path}"));
-            let expected = if path == "/1?x" { StatusCode::OK } else { StatusCode::NOT_FOUND };
+            let expected = if path == "/1?x" {
+                StatusCode::OK
+            } else {
+                StatusCode::NOT_FOUND
+            };
             assert_eq!(answer.status(), expected, "{path}");
         }
     }

@@ -200,6 +200,50 @@ export const places: Record<string, Place> = {
       await id(page, "export-sure").waitFor();
     },
   },
+  backups: { query: "open&proven", go: (page) => press(page, "nav-settings").then(() => press(page, "settings-backups")) },
+  "backups-trouble": { query: "open&no-backups&no-recovery&backup-trouble", go: (page) => press(page, "nav-settings").then(() => press(page, "settings-backups")) },
+  drill: {
+    query: "open",
+    go: async (page) => {
+      await press(page, "nav-settings");
+      await press(page, "settings-backups");
+      await press(page, "backups-drill");
+      await id(page, "drill-key").fill("AAAA-BBBB-CCCC-DDDD-EEEE-FFFF-GGGG-HHHH-IIII");
+      await press(page, "drill-run");
+      await id(page, "drill-result").waitFor();
+    },
+  },
+  restore: {
+    query: "first-run",
+    go: async (page) => {
+      await press(page, "welcome-other");
+      await press(page, "other-restore");
+      await id(page, "restore-file-input").setInputFiles({ name: "couchkey-2026-11-20.couchkey", mimeType: "application/octet-stream", buffer: Buffer.from("sealed") });
+      await id(page, "restore-key").fill("Z wrong");
+      await press(page, "restore-look");
+      await id(page, "error").waitFor();
+    },
+  },
+  "restore-preview": {
+    query: "open",
+    go: async (page) => {
+      await press(page, "nav-settings");
+      await press(page, "settings-backups");
+      await press(page, "backup-restore");
+      await id(page, "restore-key").fill("AAAA-BBBB-CCCC");
+      await press(page, "restore-look");
+      await id(page, "restore-row").first().waitFor();
+    },
+  },
+  "new-keys": {
+    query: "open",
+    go: async (page) => {
+      await press(page, "nav-settings");
+      await press(page, "settings-new-keys");
+      await press(page, "new-keys-make");
+      await id(page, "old-backups").waitFor();
+    },
+  },
   settings: { query: "open", go: (page) => press(page, "nav-settings") },
   trash: {
     query: "trash",

@@ -321,7 +321,7 @@ describe("locked and in trouble", () => {
   });
 
   test.each([
-    ["needs_recovery", "recover"], ["keyring_locked", "trouble"], ["keyring_denied", "trouble"], ["keyring_unavailable", "trouble"], ["vault_damaged", "trouble"], ["vault_newer_version", "trouble"],
+    ["needs_recovery", "recover"], ["keyring_locked", "trouble"], ["keyring_denied", "trouble"], ["keyring_unavailable", "trouble"], ["vault_damaged", "restore"], ["vault_newer_version", "trouble"],
   ])("%s has its own words and one button that leads somewhere", async (code, leads) => {
     const { fake } = await openRoom(`trouble:${code}`);
     expect(where()).toBe("trouble");

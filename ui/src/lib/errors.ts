@@ -2,16 +2,12 @@
 import { m } from "./paraglide/messages.js";
 import type { ErrorCode } from "./ipc";
 
-/** The one button that helps on the Trouble screen. Also: a second way, where the first may not be enough. */
-export type Helps = "retry" | "recovery";
 /** What the person need not worry about. */
 export type Safe = "kept" | "newer" | "key";
 
 export interface ErrorWords {
   title: () => string;
   cure: () => string;
-  action?: Helps;
-  also?: Helps;
   safe?: Safe;
 }
 
@@ -23,14 +19,14 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   passphrase_needed: { title: m.error_passphrase_needed_title, cure: m.error_passphrase_needed_cure },
   passphrase_too_short: { title: m.error_passphrase_too_short_title, cure: m.error_passphrase_too_short_cure },
   passphrase_unusable: { title: m.error_passphrase_unusable_title, cure: m.error_passphrase_unusable_cure },
-  not_enough_memory: { title: m.error_not_enough_memory_title, cure: m.error_not_enough_memory_cure, action: "retry", safe: "kept" },
+  not_enough_memory: { title: m.error_not_enough_memory_title, cure: m.error_not_enough_memory_cure, safe: "kept" },
   wrong_recovery_key: { title: m.error_wrong_recovery_key_title, cure: m.error_wrong_recovery_key_cure },
   recovery_key_typo: { title: m.error_recovery_key_typo_title, cure: m.error_recovery_key_typo_cure },
-  needs_recovery: { title: m.error_needs_recovery_title, cure: m.error_needs_recovery_cure, action: "recovery", also: "retry", safe: "key" },
-  keyring_locked: { title: m.error_keyring_locked_title, cure: m.error_keyring_locked_cure, action: "retry", safe: "kept" },
-  keyring_denied: { title: m.error_keyring_denied_title, cure: m.error_keyring_denied_cure, action: "retry", safe: "kept" },
-  keyring_unavailable: { title: m.error_keyring_unavailable_title, cure: m.error_keyring_unavailable_cure, action: "retry", also: "recovery", safe: "kept" },
-  vault_damaged: { title: m.error_vault_damaged_title, cure: m.error_vault_damaged_cure, action: "retry", also: "recovery", safe: "kept" },
+  needs_recovery: { title: m.error_needs_recovery_title, cure: m.error_needs_recovery_cure, safe: "key" },
+  keyring_locked: { title: m.error_keyring_locked_title, cure: m.error_keyring_locked_cure, safe: "kept" },
+  keyring_denied: { title: m.error_keyring_denied_title, cure: m.error_keyring_denied_cure, safe: "kept" },
+  keyring_unavailable: { title: m.error_keyring_unavailable_title, cure: m.error_keyring_unavailable_cure, safe: "kept" },
+  vault_damaged: { title: m.error_vault_damaged_title, cure: m.error_vault_damaged_cure, safe: "kept" },
   not_a_backup: { title: m.error_not_a_backup_title, cure: m.error_not_a_backup_cure },
   backup_damaged: { title: m.error_backup_damaged_title, cure: m.error_backup_damaged_cure },
   backup_newer_version: { title: m.error_backup_newer_version_title, cure: m.error_backup_newer_version_cure },
@@ -39,11 +35,11 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   no_backup: { title: m.error_no_backup_title, cure: m.error_no_backup_cure },
   backup_of_another_vault: { title: m.error_backup_of_another_vault_title, cure: m.error_backup_of_another_vault_cure },
   backup_folder_unavailable: { title: m.error_backup_folder_unavailable_title, cure: m.error_backup_folder_unavailable_cure },
-  vault_newer_version: { title: m.error_vault_newer_version_title, cure: m.error_vault_newer_version_cure, action: "retry", safe: "newer" },
-  vault_busy: { title: m.error_vault_busy_title, cure: m.error_vault_busy_cure, action: "retry", safe: "kept" },
-  storage_full: { title: m.error_storage_full_title, cure: m.error_storage_full_cure, action: "retry", safe: "kept" },
-  storage_denied: { title: m.error_storage_denied_title, cure: m.error_storage_denied_cure, action: "retry", safe: "kept" },
-  storage_failed: { title: m.error_storage_failed_title, cure: m.error_storage_failed_cure, action: "retry", safe: "kept" },
+  vault_newer_version: { title: m.error_vault_newer_version_title, cure: m.error_vault_newer_version_cure, safe: "newer" },
+  vault_busy: { title: m.error_vault_busy_title, cure: m.error_vault_busy_cure, safe: "kept" },
+  storage_full: { title: m.error_storage_full_title, cure: m.error_storage_full_cure, safe: "kept" },
+  storage_denied: { title: m.error_storage_denied_title, cure: m.error_storage_denied_cure, safe: "kept" },
+  storage_failed: { title: m.error_storage_failed_title, cure: m.error_storage_failed_cure, safe: "kept" },
   account_not_found: { title: m.error_account_not_found_title, cure: m.error_account_not_found_cure },
   ambiguous_query: { title: m.error_ambiguous_query_title, cure: m.error_ambiguous_query_cure },
   name_missing: { title: m.error_name_missing_title, cure: m.error_name_missing_cure },
@@ -104,5 +100,5 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   export_differs: { title: m.error_export_differs_title, cure: m.error_export_differs_cure },
   account_damaged: { title: m.error_account_damaged_title, cure: m.error_account_damaged_cure },
   too_long_for_a_code: { title: m.error_too_long_for_a_code_title, cure: m.error_too_long_for_a_code_cure },
-  internal: { title: m.error_internal_title, cure: m.error_internal_cure, action: "retry", safe: "kept" },
+  internal: { title: m.error_internal_title, cure: m.error_internal_cure, safe: "kept" },
 };

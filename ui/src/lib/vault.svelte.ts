@@ -9,11 +9,13 @@ import { m } from "./words";
 
 /** Where the app is, and what it needs to know there. */
 export type Screen =
-  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "add" | "recovery" | "unlock" | "trouble" | "import" }
+  | { name: "welcome" | "other" | "new-passphrase" | "codes" | "settings" | "trash" | "add" | "recovery" | "unlock" | "trouble" | "import" | "backups" | "drill" | "new-keys" }
   | { name: "recover"; back: "unlock" | "trouble" | "other" }
   | { name: "television" | "check"; id: string }
   /** Everything on the list, or the QR code of one account. */
-  | { name: "export"; id: string | null };
+  | { name: "export"; id: string | null }
+  /** A backup of the folder by its name, or a file that is still to be chosen. */
+  | { name: "restore"; backup: string | null; back: "backups" | "other" | "trouble" | "unlock" };
 
 export interface Toast { key: number; text: string; undo?: () => void }
 
@@ -86,7 +88,7 @@ class Room {
     if (this.status.state === "open") {
       // With the codes come the settings: a code that is to be hidden is never on show for a moment.
       this.#show((await early) ?? (await (wasOpen ? ipc.codes().catch(() => null) : this.#opening())));
-      if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery", "import", "export"].includes(this.screen.name)) this.go({ name: "codes" });
+      if (!this.screen || !["add", "settings", "trash", "television", "check", "recovery", "import", "export", "backups", "drill", "new-keys", "restore"].includes(this.screen.name)) this.go({ name: "codes" });
     } else {
       // Locked: no code stays in memory.
       this.quiet();

@@ -52,6 +52,76 @@ export const commands = {
 	discardPreview: () => __TAURI_INVOKE<void>("discard_preview"),
 	/**  Adds rows of the preview: all of them, or none. Answers their ids. */
 	add: (rows: AddRow[]) => __TAURI_INVOKE<string[]>("add", { rows }),
+	/**  Opens the file that waits for its password. */
+	importPassword: (password: string) => __TAURI_INVOKE<Preview>("import_password", { password }),
+	/**  Adds what the preview has, without its rows being sent back: all of it, or none. */
+	addAll: (what: AddAll) => __TAURI_INVOKE<Added>("add_all", { what }),
+	/**  What an export would hold, and what is asked before it. */
+	planExport: (form: ExportForm) => __TAURI_INVOKE<ExportPlan>("plan_export", { form }),
+	/**
+	 *  Writes an export where the person says, and compares what it wrote; `null` when they say nowhere. No passphrase: the
+	 *  person has said yes to the warning.
+	 */
+	exportFile: (form: ExportForm, passphrase: string | null, password: string | null) => __TAURI_INVOKE<{
+	/**  Accounts in it, each compared. */
+	accounts: number,
+	/**  Accounts that are not in it, by name. */
+	leftOut: SkippedRow[],
+} | null>("export_file", { form, passphrase, password }),
+	/**  QR codes to show, as pictures under the address of their name. */
+	exportQr: (form: ExportForm, passphrase: string | null) => __TAURI_INVOKE<QrPicture[]>("export_qr", { form, passphrase }),
+	/**  Wipes the QR codes that were shown. */
+	forgetQr: () => __TAURI_INVOKE<void>("forget_qr"),
+	/**  How far an import or an export is. */
+	progress: () => __TAURI_INVOKE<{
+	/**  What is being done. */
+	stage: Stage,
+	/**  So much of it is done; 0 where nobody can tell. */
+	done: number,
+	/**  So much there is; 0 where nobody can tell. */
+	of: number,
+} | null>("progress"),
+	/**  Ends the import or export that is running. */
+	cancelTransfer: () => __TAURI_INVOKE<void>("cancel_transfer"),
+	/**  Where backups go, which there are, and what is in the way. */
+	backups: () => __TAURI_INVOKE<BackupsView>("backups"),
+	/**  Asks for a folder for backups; `null` when the person names none. */
+	chooseBackupFolder: () => __TAURI_INVOKE<{
+	/**  Where they go. */
+	choice: BackupChoice,
+	/**  The folder that this means; `None` where the system names none. */
+	folder: string | null,
+	/**  The recovery key opens a backup that is made now. */
+	opensWithRecoveryKey: boolean,
+	/**  A passphrase opens a backup that is made now. */
+	opensWithPassphrase: boolean,
+	/**  That passphrase is one for backups alone. */
+	hasBackupPassphrase: boolean,
+	/**  What is in the folder, the newest first: at most some dozens. */
+	backups: BackupRow[],
+	/**  What keeps backups from being made, and what helps. */
+	problem: ErrorReport | null,
+	/**  Unix time of the last restore drill in which everything matched. */
+	provenAt: number | null,
+} | null>("choose_backup_folder"),
+	/**  Chooses where backups go from now on. */
+	setBackups: (choice: BackupChoice) => __TAURI_INVOKE<BackupsView>("set_backups", { choice }),
+	/**  Sets a passphrase for backups; `null` ends it. */
+	setBackupPassphrase: (passphrase: string | null) => __TAURI_INVOKE<BackupsView>("set_backup_passphrase", { passphrase }),
+	/**  Makes a backup now. */
+	backUp: () => __TAURI_INVOKE<BackupRow>("back_up"),
+	/**  What is in a backup: the one of this name, or with `null` the file that was taken in. */
+	verifyBackup: (name: string | null, key: string) => __TAURI_INVOKE<BackupReport>("verify_backup", { name, key }),
+	/**  What restoring it would do. */
+	previewRestore: (name: string | null, key: string) => __TAURI_INVOKE<RestorePreview>("preview_restore", { name, key }),
+	/**  Restores it. With `set_aside`, a vault that is here and does not fit is put out of the way, whole. */
+	restoreBackup: (name: string | null, key: string, passphrase: string | null, setAside: boolean) => __TAURI_INVOKE<Restored>("restore_backup", { name, key, passphrase, setAside }),
+	/**  Tries whether the recovery key would bring everything back. */
+	drill: (recoveryKey: string) => __TAURI_INVOKE<DrillView>("drill", { recoveryKey }),
+	/**  Gives the vault new keys, for when somebody saw the recovery key; shows the new one this once. */
+	rotateKeys: (passphrase: string | null) => __TAURI_INVOKE<Rotated>("rotate_keys", { passphrase }),
+	/**  Deletes the backups that an old recovery key still opens. */
+	removeOldBackups: () => __TAURI_INVOKE<number>("remove_old_backups"),
 	/**  Changes names, note, pin or groups. */
 	edit: (id: string, edit: EditForm) => __TAURI_INVOKE<void>("edit", { id, edit }),
 	/**  Moves an account to another place in the list. */
@@ -125,6 +195,16 @@ export type AccountView = {
 	validUntil: number | null,
 };
 
+/**  What to add of a preview without sending its rows back. */
+export type AddAll = {
+	/**  Also what the vault has already, and what the source has twice. */
+	duplicates?: boolean,
+	/**  Tokens of rows that stay out. */
+	except?: number[],
+	/**  Rows whose names the person has changed; the others keep theirs. */
+	renamed?: AddRow[],
+};
+
 /**  One row of a preview that the person wants, with the names as corrected. */
 export type AddRow = {
 	/**  From [`PreviewRow::token`]. */
@@ -133,6 +213,16 @@ export type AddRow = {
 	issuer: string | null,
 	/**  The account name. */
 	account: string,
+};
+
+/**  What came of [`AddAll`]. */
+export type Added = {
+	/**  Accounts on the list that were not there before. */
+	added: number,
+	/**  Accounts that went to the trash, where they were in the other app. */
+	trashed: number,
+	/**  Rows that stayed out. */
+	leftOut: number,
 };
 
 /**  How the app looks. */
@@ -145,6 +235,67 @@ export type Appearance =
 "dark" |
 /**  As much contrast as there is. */
 "contrast";
+
+/**  Where backups go. */
+export type BackupChoice =
+/**  Into the usual folder of this system. */
+{ kind: "usual" } |
+/**  Into this folder, which exists. */
+{ kind: "folder"; folder: string } |
+/**  None is made by itself. */
+{ kind: "off" };
+
+/**  What is in a backup, and what of it is true. */
+export type BackupReport = {
+	/**  Unix time at which it was made. */
+	madeAt: number,
+	/**  It is of the vault that is open now. */
+	ofThisVault: boolean,
+	/**  The file is bit for bit as it was written. */
+	intact: boolean,
+	/**  Accounts in it that open, those in the trash not counted. */
+	accounts: number,
+	/**  Accounts in its trash that open. */
+	inTrash: number,
+	/**  Accounts that do not open. */
+	damaged: number,
+	/**  Accounts that the open vault has, too: their codes were compared. 0 while locked. */
+	compared: number,
+	/**  Of these, how many gave the same code. */
+	matching: number,
+};
+
+/**  One backup in the folder. */
+export type BackupRow = {
+	/**  The file's name. */
+	name: string,
+	/**  Unix time at which it was made. */
+	madeAt: number,
+	/**  Whole days since then. */
+	daysOld: number,
+	/**  It opens with today's recovery key. `false`: with the one that the person had then, or it cannot be read. */
+	currentKey: boolean,
+};
+
+/**  How backups stand. While the vault is locked: of the usual folder, for nobody knows yet which one was chosen. */
+export type BackupsView = {
+	/**  Where they go. */
+	choice: BackupChoice,
+	/**  The folder that this means; `None` where the system names none. */
+	folder: string | null,
+	/**  The recovery key opens a backup that is made now. */
+	opensWithRecoveryKey: boolean,
+	/**  A passphrase opens a backup that is made now. */
+	opensWithPassphrase: boolean,
+	/**  That passphrase is one for backups alone. */
+	hasBackupPassphrase: boolean,
+	/**  What is in the folder, the newest first: at most some dozens. */
+	backups: BackupRow[],
+	/**  What keeps backups from being made, and what helps. */
+	problem: ErrorReport | null,
+	/**  Unix time of the last restore drill in which everything matched. */
+	provenAt: number | null,
+};
 
 /**  How much of an export in several QR codes was scanned. */
 export type BatchView = {
@@ -180,6 +331,30 @@ export type Copied = {
 export type DamagedView = {
 	/**  32 hexadecimal digits. */
 	id: string,
+};
+
+/**  "3 of 3 codes match." */
+export type DrillPart = {
+	/**  So many codes are the same as on the list. */
+	matching: number,
+	/**  So many there are. A backup is counted against its own accounts that are still on the list. */
+	of: number,
+	/**  Accounts on the list that it does not have: added since it was made. */
+	missing: number,
+};
+
+/**  What the restore drill showed. */
+export type DrillView = {
+	/**  The vault, opened with the recovery key as if everything else were lost. */
+	vault: DrillPart,
+	/**  The newest backup, opened with the recovery key; `None` where there is none. */
+	backup: DrillPart | null,
+	/**  Unix time at which the backup was made. */
+	backupMadeAt: number | null,
+	/**  Why the backup could not be tried. */
+	backupProblem: ErrorReport | null,
+	/**  Everything matched, and "proven" is written down with this Unix time. */
+	provenAt: number | null,
 };
 
 /**  Changes to an account: `None` leaves a field as it is, an empty text clears it. */
@@ -387,6 +562,61 @@ export type ErrorReport = {
 	hint: string,
 };
 
+/**  What to export. */
+export type ExportForm = {
+	/**  As what. */
+	format: ExportFormat,
+	/**  Ids of accounts; none: everything on the list. */
+	ids: string[],
+};
+
+/**  The ways out. */
+export type ExportFormat =
+/**  Setup links, one a line: every app reads them. */
+"uris" |
+/**  Aegis' own file, readable by anybody. */
+"aegis" |
+/**  Aegis' own file under a password of its own. */
+"aegis_encrypted" |
+/**  QR codes that Google Authenticator reads, up to ten accounts in each. */
+"google";
+
+/**  What an export would hold, said before anything is written. */
+export type ExportPlan = {
+	/**  As what. */
+	format: ExportFormat,
+	/**  Accounts that go along. */
+	accounts: number,
+	/**  How many QR codes those are: for [`ExportFormat::Google`] the batches, otherwise one an account. */
+	qrCodes: number,
+	/**  Accounts that the format cannot carry, or that cannot be read now, by name. */
+	leftOut: SkippedRow[],
+	/**  Accounts whose note stays behind. */
+	withoutNote: number,
+	/**  Accounts whose groups stay behind. */
+	withoutGroups: number,
+	/**  Accounts whose pin stays behind. */
+	withoutPin: number,
+	/**  Accounts in the trash; they stay there. */
+	inTrash: number,
+	/**  The one sentence to say before. */
+	warning: string,
+	/**  What is asked again before secrets leave; [`LockKind::Device`]: a confirmation, for there is no passphrase. */
+	asks: LockKind,
+	/**  Whether the file is sealed under a password of its own, which has to be chosen. */
+	needsPassword: boolean,
+	/**  A name for the file. */
+	fileName: string,
+};
+
+/**  What an export holds, said after it was read again and its codes were compared. */
+export type Exported = {
+	/**  Accounts in it, each compared. */
+	accounts: number,
+	/**  Accounts that are not in it, by name. */
+	leftOut: SkippedRow[],
+};
+
 /**  Which app's export something is. */
 export type FormatView = {
 	/**  The stable word: `aegis`. */
@@ -513,12 +743,104 @@ export type PreviewRow = {
 	trashed: boolean,
 };
 
+/**  How far an import or an export is. */
+export type Progress = {
+	/**  What is being done. */
+	stage: Stage,
+	/**  So much of it is done; 0 where nobody can tell. */
+	done: number,
+	/**  So much there is; 0 where nobody can tell. */
+	of: number,
+};
+
+/**  One QR code that can be shown. */
+export type QrPicture = {
+	/**  Names the picture as long as it is kept. */
+	id: string,
+	/**  Which one it is, from 1. */
+	part: number,
+	/**  How many there are. */
+	of: number,
+	/**  How many accounts it carries. */
+	accounts: number,
+};
+
 /**  The recovery key, on the one occasion when it is shown. See docs/decisions/0071. */
 export type RecoveryKeyView = {
 	/**  The key in the groups in which it is written down. */
 	groups: string[],
 	/**  The same as a QR code: rows of `0` (light) and `1` (dark), without the quiet zone. */
 	qr: string[],
+};
+
+/**  What restoring would do. */
+export type RestoreInto =
+/**  There is no vault here: a new one is made. */
+"new_vault" |
+/**  The vault that is open gets what it lacks. */
+"open_vault" |
+/**  The vault that is here and does not open is opened by the backup's key, and gets what it lacks. */
+"closed_vault" |
+/**  What is here is put aside, whole, and a new vault is made. */
+"set_aside";
+
+/**  What restoring does with one account. */
+export type RestoreOutcome =
+/**  It is added. */
+"adds" |
+/**  It is here already, and stays as it is. */
+"has" |
+/**  It is here and damaged, and is mended. */
+"mends";
+
+/**  What restoring would do, before anything is written. */
+export type RestorePreview = {
+	/**  Where to. */
+	into: RestoreInto,
+	/**  Unix time at which the backup was made. */
+	madeAt: number,
+	/**  Every account of the backup that opens, in its order. */
+	rows: RestoreRow[],
+	/**  Accounts of the backup that do not open. */
+	damaged: number,
+};
+
+/**  One account of a backup. */
+export type RestoreRow = {
+	/**  Who issued it. */
+	issuer: string | null,
+	/**  The account name. */
+	account: string,
+	/**  It is in the backup's trash, and goes to the trash. */
+	trashed: boolean,
+	/**  What is done with it. Of a vault that is still closed nobody can tell: then it says `adds`. */
+	outcome: RestoreOutcome,
+};
+
+/**  What was restored. */
+export type Restored = {
+	/**  Where to. */
+	into: RestoreInto,
+	/**  Accounts that were added, those in the trash counted. */
+	added: number,
+	/**  Accounts that were here already, and were left as they are. */
+	kept: number,
+	/**  Accounts that were damaged here, and are whole again. */
+	mended: number,
+	/**  Accounts that are damaged in the backup; they could not be restored. */
+	damaged: number,
+	/**  The state of things now. */
+	status: Status,
+};
+
+/**  What came of giving the vault new keys. The recovery key is shown this once. */
+export type Rotated = {
+	/**  The new recovery key. */
+	recoveryKey: RecoveryKeyView,
+	/**  The backups in the folder that whoever has the old recovery key can still open. */
+	oldBackups: BackupRow[],
+	/**  The passphrase for backups ended; a new one has to be set. */
+	backupPassphraseEnded: boolean,
 };
 
 /**  News for the page; the name is all there is to it. */
@@ -530,7 +852,9 @@ export type RustEvent =
 /**  A link brought something to add, or a reason why not. */
 "preview" |
 /**  The keyring does not answer; most often its own dialog waits for a person. */
-"waiting_for_keyring";
+"waiting_for_keyring" |
+/**  An import or an export has got further: ask how far. */
+"progress";
 
 /**  What a person can set. */
 export type SettingsView = {
@@ -557,6 +881,19 @@ export type SkippedRow = {
 	/**  Why, and what to do. */
 	report: ErrorReport,
 };
+
+/**  What an import or an export is at. */
+export type Stage =
+/**  A password is being turned into a key, which takes as long as the file asks for. */
+"deriving" |
+/**  Entries are being read. */
+"reading" |
+/**  Accounts are being kept: entries of the keyring. */
+"saving" |
+/**  An export is being written. */
+"writing" |
+/**  What was written is being read again and compared. */
+"checking";
 
 /**  The state of things, for the first question that a shell asks. */
 export type Status = {
@@ -615,3 +952,4 @@ export type Way =
 "passphrase" |
 /**  A backup file, with the recovery key or its passphrase. */
 "backup";
+

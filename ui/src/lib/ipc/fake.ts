@@ -108,6 +108,16 @@ export function makeFake(host: Window): Ipc {
   let waitingFile: string | null = null;
   let progress: Progress | null = null;
   let cancelled = false;
+  let backupChoice: BackupsView["choice"] = { kind: "usual" };
+  let backupPassphrase: string | null = null;
+  let backupFile: string | null = null;
+  let provenAt: number | null = query.has("proven") ? 1_794_000_000 : null;
+  let backupRows: BackupRow[] = query.has("no-backups") ? [] : [0, 2, 9].map((days) => ({ name: `couchkey-${days}.couchkey`, madeAt: Math.floor(Date.now() / 1000) - days * 86_400, daysOld: days, currentKey: true }));
+  const backupsView = (): BackupsView => ({
+    choice: backupChoice, folder: backupChoice.kind === "folder" ? backupChoice.folder : backupChoice.kind === "usual" ? "/home/anna/Documents/Couchkey backups" : null,
+    opensWithRecoveryKey: status.hasRecoveryKey, opensWithPassphrase: backupPassphrase !== null, hasBackupPassphrase: backupPassphrase !== null,
+    backups: backupRows, problem: query.has("backup-trouble") ? report("backup_folder_unavailable") : null, provenAt,
+  });
   const heard = new Set<(event: RustEvent) => void>();
   const failing = new Map<string, ErrorCode>();
   const frames: string[] = [];
@@ -347,7 +357,7 @@ export function makeFake(host: Window): Ipc {
     async addAll(what) {
       needOpen();
       const rows = pending?.rows ?? refuse("preview_gone");
-      const going = rows.filter((from) => !what.except.includes(from.token) && (what.duplicates || from.duplicateOf === null));
+      const going = rows.filter((from) => !(what.except ?? []).includes(from.token) && (what.duplicates || from.duplicateOf === null));
       const ids = await commands.add(going.map(({ token, issuer, account }) => ({ token, issuer, account })));
       return { added: ids.length, trashed: 0, leftOut: rows.length - ids.length };
     },
@@ -377,6 +387,59 @@ export function makeFake(host: Window): Ipc {
     async forgetQr() {},
     async progress() { return progress; },
     async cancelTransfer() { cancelled = true; },
+    async backups() { return copy(backupsView()); },
+    async chooseBackupFolder() {
+      if (query.has("cancelled")) return null;
+      backupChoice = { kind: "folder", folder: "/media/anna/STICK/Couchkey" };
+      return copy(backupsView());
+    },
+    async setBackups(choice) { backupChoice = choice; return copy(backupsView()); },
+    async setBackupPassphrase(passphrase) { backupPassphrase = passphrase; return copy(backupsView()); },
+    async backUp() {
+      if (!status.hasRecoveryKey && !backupPassphrase) refuse("backup_needs_key");
+      const made: BackupRow = { name: `couchkey-${backupRows.length}.couchkey`, madeAt: now(), daysOld: 0, currentKey: true };
+      backupRows.unshift(made);
+      return made;
+    },
+    async verifyBackup() {
+      return { madeAt: now(), ofThisVault: true, intact: true, accounts: accounts.length, inTrash: 0, damaged: 0, compared: accounts.length, matching: accounts.length };
+    },
+    async takeBackup(bytes) { backupFile = bytes.length > 0 ? new TextDecoder("latin1").decode(bytes) : null; },
+    async previewRestore(name, key) {
+      if (name === null && backupFile === null) refuse("no_backup");
+      if (backupFile?.includes("error")) refuse((/error (\w+)/.exec(backupFile)?.[1] ?? "not_a_backup") as ErrorCode);
+      if (key.replace(/[\s-]/g, "").length < 8 || key.startsWith("Z")) refuse("wrong_backup_key");
+      const rows = someAccounts(6).map((account, n) => ({ issuer: account.issuer, account: account.account, trashed: n === 5, outcome: status.state === "open" && n < 3 ? ("has" as const) : ("adds" as const) }));
+      return { into: backupFile?.includes("aside") ? "set_aside" : status.state === "open" ? "open_vault" : status.state === "none" ? "new_vault" : "closed_vault", madeAt: now() - 3 * 86_400, rows, damaged: 0 };
+    },
+    async restoreBackup(_name, key, _passphrase, setAside) {
+      const { rows, into, damaged } = await commands.previewRestore(_name, key);
+      if (into === "set_aside" && !setAside) refuse("backup_of_another_vault");
+      const added = rows.filter((restored) => restored.outcome === "adds").length;
+      if (status.state !== "open") accounts = someAccounts(5);
+      return { into, added, kept: rows.length - added, mended: 0, damaged, status: opened() };
+    },
+    async drill(key) {
+      const bare = key.replace(/[\s-]/g, "");
+      if (bare.length < 32) refuse("recovery_key_typo");
+      if (bare.startsWith("Z")) refuse("wrong_recovery_key");
+      provenAt = now();
+      const part = { matching: accounts.length, of: accounts.length, missing: 0 };
+      return { vault: part, backup: backupRows.length > 0 ? { ...part, of: part.of - 1, matching: part.of - 1, missing: 1 } : null, backupMadeAt: backupRows[0]?.madeAt ?? null, backupProblem: null, provenAt };
+    },
+    async rotateKeys(passphrase) {
+      permit(passphrase);
+      const recoveryKey = await commands.makeRecoveryKey();
+      const oldBackups = backupRows.map((old) => ({ ...old, currentKey: false }));
+      backupRows = copy(oldBackups);
+      provenAt = null;
+      return { recoveryKey, oldBackups, backupPassphraseEnded: backupPassphrase !== null };
+    },
+    async removeOldBackups() {
+      const before = backupRows.length;
+      backupRows = backupRows.filter((kept) => kept.currentKey);
+      return before - backupRows.length;
+    },
     async edit(id, edit) {
       const account = find(id);
       if (edit.account === "" && (edit.issuer ?? account.issuer ?? "") === "") refuse("name_missing");

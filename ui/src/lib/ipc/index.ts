@@ -15,6 +15,8 @@ const byHand = {
     invoke<Preview | null>("preview_frame", grey, { headers: { width: String(width), height: String(height) } }),
   /** A file of another app, whole. */
   importFile: (bytes: Uint8Array) => invoke<Preview>("import_file", bytes),
+  /** A backup file that is to be restored, whole; an empty one forgets it. */
+  takeBackup: (bytes: Uint8Array) => invoke<void>("take_backup", bytes),
   /** Calls `heard` for every event from Rust until the returned function is called. */
   onEvent(heard: (event: RustEvent) => void): () => void {
     const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring", "progress"];

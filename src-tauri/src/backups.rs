@@ -1,0 +1,73 @@
+//! Backups in the window: when one is made by itself, where they go, and the file that somebody wants to restore.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use couchkey_authenticator::{
+    Authenticator, Error, ErrorCode,
+    view::{BackupChoice, BackupsView},
+};
+use tauri::AppHandle;
+
+use crate::{
+    ask,
+    shell::{Reply, Shell},
+};
+
+/// Changes that follow each other closely make one backup.
+const REST: Duration = Duration::from_secs(4);
+
+/// The file that somebody wants to restore. Its bytes come once; what is asked about it afterwards names it.
+#[derive(Default)]
+pub struct Chosen(Mutex<Option<Arc<Vec<u8>>>>);
+
+impl Chosen {
+    /// Takes a file in place of the last one.
+    pub fn put(&self, bytes: Option<Vec<u8>>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = bytes.map(Arc::new);
+    }
+
+    /// The bytes of a backup: the one of this name in the folder, or else the file that was chosen.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NoBackup`]; what kept it from being read.
+    pub fn bytes(
+        &self,
+        authenticator: &Authenticator,
+        name: Option<&str>,
+    ) -> Result<Arc<Vec<u8>>, Error> {
+        if let Some(name) = name {
+            return authenticator.read_backup(name).map(Arc::new);
+        }
+        let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        held.clone().ok_or_else(|| ErrorCode::NoBackup.into())
+    }
+}
+
+/// Makes a backup whenever changes have come to rest, as long as the program runs.
+pub fn watch(shell: &Arc<Shell>) {
+    let shell = Arc::clone(shell);
+    std::thread::spawn(move || {
+        loop {
+            shell.authenticator().wait_for_change();
+            std::thread::sleep(REST);
+            if shell.authenticator().back_up_if_behind().is_some() {
+                shell.changed(); // the notice says what is in the way
+            }
+        }
+    });
+}
+
+/// Asks for a folder; `None` when the person changes their mind.
+///
+/// # Errors
+/// No backup can be written there.
+pub fn choose_folder(app: &AppHandle, shell: &Shell) -> Reply<Option<BackupsView>> {
+    let Some(folder) = shell.waiting(|| ask::folder(app, "Choose where backups go")) else {
+        return Ok(None);
+    };
+    let choice = BackupChoice::Folder(folder.to_string_lossy().into_owned());
+    shell.act(|a| a.set_backups(&choice)).map(Some)
+}
