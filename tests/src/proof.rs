@@ -156,6 +156,10 @@ pub enum Change {
     Counter(String),
     /// A new recovery key in place of the old one.
     RecoveryKey,
+    /// New keys for everything, and everything sealed anew.
+    Rotate,
+    /// A backup in the folder.
+    BackUp,
 }
 
 /// What an edit changes.
@@ -172,6 +176,7 @@ pub struct Plan {
     born: u64,
     seed: u64,
     rows: Vec<Row>,
+    has_recovery_key: bool,
 }
 
 struct Row {
@@ -189,6 +194,7 @@ impl Plan {
             born: 0,
             seed,
             rows: Vec::new(),
+            has_recovery_key: false,
         }
     }
 
@@ -225,7 +231,9 @@ impl Plan {
                     break Change::Move(self.one_of(&listed), to);
                 }
                 86..96 if !counting.is_empty() => break Change::Counter(self.one_of(&counting)),
-                96..100 => break Change::RecoveryKey,
+                96 | 97 => break Change::RecoveryKey,
+                98 => break Change::Rotate,
+                99 if self.has_recovery_key => break Change::BackUp,
                 _ => {}
             }
         };
@@ -328,7 +336,8 @@ impl Plan {
                 row.counter += 1;
                 row.seen.code = code(name, row.counter);
             }
-            Change::RecoveryKey => {}
+            Change::RecoveryKey | Change::Rotate => self.has_recovery_key = true,
+            Change::BackUp => {}
         }
     }
 }
@@ -373,6 +382,8 @@ impl Change {
             Self::Move(name, to) => app.move_account(&id(name), *to),
             Self::Counter(name) => app.hotp_next(&id(name)).map(drop),
             Self::RecoveryKey => app.make_recovery_key().map(drop),
+            Self::Rotate => app.rotate_keys(None).map(drop),
+            Self::BackUp => app.back_up().map(drop),
         }
     }
 }

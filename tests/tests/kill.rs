@@ -34,6 +34,7 @@ struct Tally {
     unacknowledged_there: u64,
     unacknowledged_not_there: u64,
     from_the_keyring_alone: u64,
+    backups_whole: u64,
 }
 
 #[test]
@@ -62,12 +63,14 @@ fn a_killed_process_loses_no_acknowledged_change_and_leaves_none_half_made() {
     assert_eq!(sum(|tally| tally.kills), kills, "so many were asked for");
     println!(
         "kills: {kills}; while opening: {}; changes acknowledged: {}, all of them there; changes in flight: {} entirely \
-         there, {} not there at all; vaults that were also opened from the keyring alone: {}",
+         there, {} not there at all; vaults that were also opened from the keyring alone: {}; looks at a backup, each \
+         whole: {}",
         sum(|tally| tally.before_ready),
         sum(|tally| tally.acknowledged),
         sum(|tally| tally.unacknowledged_there),
         sum(|tally| tally.unacknowledged_not_there),
         sum(|tally| tally.from_the_keyring_alone),
+        sum(|tally| tally.backups_whole),
     );
     let in_flight = sum(|tally| tally.unacknowledged_there + tally.unacknowledged_not_there);
     assert!(
@@ -113,6 +116,7 @@ fn one_vault(seed: u64, kills: u64, tally: &mut Tally) {
             tally.unacknowledged_there += 1;
             done += 1;
         }
+        tally.backups_whole += backups_that_are_whole(dir, &what);
         if kill % 10 == 0 {
             drop(app);
             from_the_keyring_alone(dir, &found, &what);
@@ -128,6 +132,26 @@ fn one_vault(seed: u64, kills: u64, tally: &mut Tally) {
         before + 1,
         "and keeps the change"
     );
+}
+
+/// No backup is ever half written: whatever has its name is whole.
+fn backups_that_are_whole(dir: &Path, what: &str) -> u64 {
+    let Ok(entries) = fs::read_dir(dir.join("backups")) else {
+        return 0; // none was made yet
+    };
+    let paths = entries.map(|entry| entry.expect("it can be listed").path());
+    let backups = paths.filter(|path| path.extension().is_some_and(|end| end == "couchkey"));
+    backups
+        .map(|path| {
+            let bytes = fs::read(&path).expect("it can be read");
+            let seen = couchkey_vault::backup::inspect(&bytes);
+            assert!(
+                seen.is_ok_and(|info| info.intact),
+                "{what}: {} is whole",
+                path.display()
+            );
+        })
+        .count() as u64
 }
 
 /// A copy of the machine without its data directory: the keyring has every account.

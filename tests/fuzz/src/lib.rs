@@ -11,8 +11,11 @@ use couchkey_vault::{
     open, survey,
 };
 
-/// Every property with its name.
-pub const PROPERTIES: &[(&str, fn(&[u8]))] = &[
+/// A name, and what must hold for any bytes.
+pub type Property = (&'static str, fn(&[u8]));
+
+/// All of them.
+pub const PROPERTIES: &[Property] = &[
     ("otpauth", otpauth_uri),
     ("migration", migration_batch),
     ("vault", vault_file),
