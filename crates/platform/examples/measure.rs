@@ -344,9 +344,9 @@ async fn guess(house: Arc<House>, people: Arc<Vec<Person>>, count: usize) -> Res
                 Err(other) => return Err(other.into()),
             }
         }
-        // Everybody's turn comes once an hour, when even the longest delay is over.
-        let hour = 3_600 * CLIENTS / people.len();
-        house.clock.advance(hour.max(1) as u64);
+        // Everybody's turn comes about once an hour, when even the longest delay is over or nearly so.
+        let share = (3_600 * CLIENTS).div_ceil(people.len());
+        house.clock.advance(share as u64);
     }
     // Three codes of a million are right at any time.
     let by_chance = f64::from(looked_at) * 3.0 / 1_000_000.0;
