@@ -8,7 +8,9 @@ use std::{
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, ManualForm, Permission, Scanned, inspect, scan,
+    Authenticator, Error, ErrorCode, ManualForm, Permission, Scanned,
+    fake::FakeBackups,
+    inspect, scan,
     view::{AddAll, EditForm, ExportForm, ExportFormat, KindWord},
 };
 use couchkey_otp::UnixTime;
@@ -136,6 +138,49 @@ fn no_view_holds_it() {
             Scanned::Refused(report) => clean_view("what scan refuses", &report),
             Scanned::Other { .. } => panic!("it is an otpauth URI"),
         }
+    }
+}
+
+#[test]
+fn no_backup_and_no_view_of_one_holds_it() {
+    let (machine, app) = with_vault();
+    add(&app, &uri()).expect("it can be written");
+    let key = app.make_recovery_key().expect("it can be written");
+    let key = key.groups.join("-");
+    app.back_up().expect("it can be written");
+    let files = machine.backups.files(FakeBackups::USUAL);
+    let (_, bytes) = files.last().expect("just written");
+    assert_eq!(holds(PLANTED, bytes), None, "the file is sealed");
+    clean_view("the backups", &app.backups().expect("answers"));
+    clean_view(
+        "a report",
+        &app.verify_backup(bytes, &key).expect("it opens"),
+    );
+    clean_view("the drill", &app.drill(&key).expect("it opens"));
+    clean_view(
+        "a preview",
+        &app.preview_restore(bytes, &key).expect("it opens"),
+    );
+    let restored = app.restore_backup(bytes, &key, None, false);
+    clean_view("what was restored", &restored.expect("it opens"));
+    for (bytes, key) in [
+        (bytes.as_slice(), PLANTED),
+        (uri().as_bytes(), &key),
+        (&bytes[..99], &key),
+    ] {
+        let error = app.verify_backup(bytes, key).expect_err("a defect");
+        clean_error("a refused backup", &error);
+    }
+    let rotated = app.rotate_keys(None).expect("it can be written");
+    clean(
+        "new keys",
+        &serde_json::to_string(&rotated).expect("a view"),
+    );
+    for (name, entry) in machine.keyring.snapshot() {
+        assert_eq!(holds(PLANTED, &entry), None, "{name} is sealed anew");
+    }
+    for file in machine.file.snapshot().into_iter().flatten() {
+        assert_eq!(holds(PLANTED, &file), None, "so is the file");
     }
 }
 

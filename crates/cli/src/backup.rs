@@ -227,7 +227,7 @@ pub fn new_keys(
     args: &NewKeys,
 ) -> Result<u8, Stop> {
     vault::must_be_new(args.sheet.as_deref())?;
-    let status = vault::open(authenticator, ask, out)?;
+    let (_, passphrase) = vault::open_asking(authenticator, ask, out)?;
     if ask.somebody_is_there()
         && !ask.yes(
             "Everything is sealed anew, and the recovery key that you have ends. Go on?",
@@ -237,10 +237,6 @@ pub fn new_keys(
         out.say("Nothing was changed.");
         return Ok(REFUSED);
     }
-    let passphrase = match status.lock {
-        Some(couchkey_authenticator::view::LockKind::Device) | None => None,
-        _ => ask.passphrase("Passphrase, once more: ")?,
-    };
     let rotated = authenticator.rotate_keys(passphrase.as_ref().map(|text| text.as_str()))?;
     if out.is_json() {
         out.json(&json!({
@@ -278,12 +274,20 @@ pub fn recover(
     args: &Recover,
 ) -> Result<u8, Stop> {
     let bytes = read(file)?;
-    let opened = match authenticator.status().state {
-        VaultState::None => None,
-        _ => Some(authenticator.open()?).filter(|status| status.state == VaultState::Open),
+    let status = match authenticator.status().state {
+        VaultState::None => VaultState::None,
+        _ => authenticator.open()?.state,
     };
+    let mut opened = status == VaultState::Open;
     let key = key(ask)?;
-    let preview = authenticator.preview_restore(&bytes, &key)?;
+    let mut preview = authenticator.preview_restore(&bytes, &key)?;
+    let other_vault = preview.into == RestoreInto::SetAside && status == VaultState::Locked;
+    if other_vault && !args.set_aside {
+        // Its owner can open it, and then what it lacks comes into it.
+        vault::open(authenticator, ask, out)?;
+        opened = true;
+        preview = authenticator.preview_restore(&bytes, &key)?;
+    }
     let adds = preview.rows.iter();
     let adds = adds.filter(|row| row.outcome != RestoreOutcome::Has);
     out.tell(match preview.into {
@@ -316,7 +320,7 @@ pub fn recover(
         }
         return Ok(DONE);
     }
-    let mut passphrase = (opened.is_none() && ask.has_descriptor())
+    let mut passphrase = (!opened && ask.has_descriptor())
         .then(|| ask.new_passphrase())
         .transpose()?;
     let restored = loop {

@@ -95,6 +95,22 @@ fn it_opens_the_golden_vault_with_each_key() {
 }
 
 #[test]
+fn it_opens_a_backup_with_either_key() {
+    let expected = text("three-ways/accounts.txt");
+    let file = vector("three-ways/backup.couchkey");
+    for typed in [
+        text("three-ways/recovery-key.txt"),
+        "für alle Fälle\n".into(),
+    ] {
+        let output = open_vault(&["--trash"], &file, &typed);
+        assert_eq!(printed(&output), expected, "every account, the trash last");
+    }
+    let output = open_vault(&[], &file, "für keinen Fall\n");
+    assert!(!output.status.success(), "another passphrase opens nothing");
+    assert!(output.stdout.is_empty(), "and nothing is printed");
+}
+
+#[test]
 fn it_opens_a_vault_with_an_app_lock() {
     let device = data_encoding::BASE64.encode(&std::array::from_fn::<u8, 32, _>(|n| n as u8));
     let typed = format!("café au canapé\n{device}\n");

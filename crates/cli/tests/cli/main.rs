@@ -1,5 +1,6 @@
 //! The built `couchkey` command from outside, with a vault of its own for every test.
 
+mod backup;
 mod inspect;
 mod run;
 mod terminal;

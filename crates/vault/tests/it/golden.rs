@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use couchkey_otp::{Enrolment, UnixTime, otpauth};
 use couchkey_vault::{
     Account, Argon2Cost, DeviceKey, Edit, Half, NewSlot, Note, RecoveryKey, SlotKind, Unlock,
-    Vault, VaultId, format,
+    Vault, VaultId, backup::Backup, format,
 };
 
 use crate::store::{NOW, Store, device, picture, rng};
@@ -14,6 +14,9 @@ use crate::store::{NOW, Store, device, picture, rng};
 const PASSPHRASE: &str = "café au canapé";
 /// The same to a person, other bytes to a computer.
 const ANOTHER_KEYBOARD: &str = "cafe\u{301}\u{A0}au canape\u{301}";
+
+/// What opens the golden backup, beside its recovery key.
+const FOR_BACKUPS: &str = "für alle Fälle";
 
 const URIS: [&str; 6] = [
     "otpauth://totp/StreamTV:fam-0042%40example.tv?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=StreamTV",
@@ -38,6 +41,8 @@ struct Golden {
     /// One otpauth URI a line: the list, then the trash.
     accounts: String,
     recovery: RecoveryKey,
+    /// Made after everything else, with a passphrase of its own.
+    backup: Option<Vec<u8>>,
 }
 
 /// A vault that opens in three ways, with every kind of account, one of them in the trash; saved twice.
@@ -76,12 +81,18 @@ fn three_ways() -> Golden {
     settings.recovery_made = Some(NOW.as_secs());
     vault.set_settings(settings);
     save(&mut store, &mut vault, &mut rng);
+    let accounts = uris(&vault);
+    vault
+        .set_backup_passphrase(FOR_BACKUPS, Argon2Cost::FLOOR, NOW, &mut rng)
+        .expect("a slot");
+    let backup = vault.backup(NOW, &mut rng).expect("a recovery key");
     Golden {
         name: "three-ways",
         id,
         store,
-        accounts: uris(&vault),
+        accounts,
         recovery,
+        backup: Some(backup),
     }
 }
 
@@ -108,6 +119,7 @@ fn strong() -> Golden {
         store,
         accounts: uris(&vault),
         recovery,
+        backup: None,
     }
 }
 
@@ -151,6 +163,9 @@ impl Golden {
         for (entry, value) in &self.store.keyring {
             let (_, name) = entry.split_once('/').expect("<id>/<name>");
             files.push((name.to_owned(), value.clone()));
+        }
+        if let Some(backup) = &self.backup {
+            files.push(("backup.couchkey".into(), backup.clone()));
         }
         files.push(("accounts.txt".into(), self.accounts.clone().into_bytes()));
         files.push((
@@ -246,6 +261,30 @@ fn version_1_opens_in_each_way() {
         Unlock::VaultKey(device.vault.vault_key()),
     ] {
         assert_eq!(picture(&golden.open(&unlock).vault), all, "the same vault");
+    }
+}
+
+#[test]
+fn a_backup_of_version_1_opens_in_each_way() {
+    let golden = three_ways();
+    let bytes = golden.read("backup.couchkey");
+    let text = String::from_utf8(golden.read("recovery-key.txt")).expect("ASCII");
+    let recovery = RecoveryKey::parse(&text).expect("as it is on paper");
+    let expected = String::from_utf8(golden.read("accounts.txt")).expect("ASCII");
+    for unlock in [Unlock::Recovery(&recovery), Unlock::Passphrase(FOR_BACKUPS)] {
+        let backup = Backup::open(&bytes, &unlock);
+        let backup = backup.unwrap_or_else(|error| panic!("it opens: {error}"));
+        let info = backup.info();
+        assert_eq!(
+            (info.vault, info.made, info.intact),
+            (golden.id, NOW, true),
+            "its"
+        );
+        let key = device();
+        let slot = NewSlot::Device { key: &key };
+        let vault = backup.into_vault(VaultId([7; 16]), slot, NOW, &mut rng(3));
+        let vault = vault.unwrap_or_else(|error| panic!("a device slot: {error}"));
+        assert_eq!(uris(&vault), expected, "every account, in order");
     }
 }
 
