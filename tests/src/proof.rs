@@ -26,6 +26,8 @@ use crate::machine::{NOW, add};
 /// An authenticator whose whole machine is this folder. Its clock stands still at [`NOW`].
 #[must_use]
 pub fn on_disk(dir: &Path) -> Authenticator {
+    // As a person's documents are: there before the first backup, so that no record has to know about new folders.
+    std::fs::create_dir_all(dir.join("backups")).expect("the machine's folder can be written");
     let keyring: Arc<dyn Keyring> = Arc::new(Wallet(FileKeyring::new(dir.join("system"))));
     Authenticator::new(Parts {
         clock: Box::new(FakeClock::at(NOW)),
