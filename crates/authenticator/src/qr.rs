@@ -4,7 +4,6 @@ mod grid;
 mod ladder;
 mod picture;
 mod pixels;
-mod quiet;
 mod rings;
 mod symbol;
 

@@ -24,6 +24,7 @@ mod extension;
 mod freeotp;
 mod freeotp_plus;
 mod html;
+mod keepass;
 mod known;
 mod lastpass;
 mod proton;
@@ -62,6 +63,8 @@ pub mod caps {
     pub const ARGON2_PASSES: u64 = 20;
     /// Rounds of one PBKDF2.
     pub const PBKDF2_ROUNDS: u64 = 10_000_000;
+    /// Rounds of KeePass' AES over AES; KeePassXC makes tens of millions in a second.
+    pub const AES_ROUNDS: u64 = 500_000_000;
 }
 
 macro_rules! formats {
@@ -271,7 +274,7 @@ pub enum ImportError {
         asked: u64,
         /// The cap.
         cap: u64,
-        /// `"KiB of memory"`, `"passes"` or `"rounds"`.
+        /// `"KiB of memory"`, `"passes"`, `"lanes"` or `"rounds"`.
         unit: &'static str,
     },
     /// The person changed their mind. Nothing is left of it.
@@ -327,6 +330,7 @@ const READERS: &[Reader] = &[
     duo::read,
     zipped::read,
     extension::read,
+    keepass::read,
     #[cfg(any(
         target_os = "linux",
         target_os = "macos",

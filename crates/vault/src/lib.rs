@@ -57,6 +57,7 @@ mod id;
 pub mod import;
 mod item;
 mod open;
+pub mod quiet;
 mod recovery_key;
 mod same;
 mod save;

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # Writes the files in this folder: exports in the formats of other apps, sealed without any of our own code.
-# pip install cryptography pynacl argon2-cffi pyzipper; then ./make.py. The same bytes come out each time.
+# pip install cryptography pynacl argon2-cffi pyzipper pykeepass; then ./make.py. The same bytes come out each time.
 
 import base64, csv, hashlib, hmac, io, json, pathlib, struct, urllib.parse, zipfile
 
@@ -747,9 +747,120 @@ def sqlite():
     database("stratum-without-groups.sqlite", table + "CREATE TABLE x (authenticatorcategory);", "authenticator", odd)
 
 
+def keepass():
+    import gzip, html
+
+    def fields(number):
+        """The same account in the ways of KeePassXC, KeePass 2, KeeOtp and KeeTrayTOTP."""
+        kind, issuer, name, algorithm, digits, moving, key = account = ACCOUNTS[number - 1]
+        if number == 2:
+            return {"TimeOtp-Secret-Base32": b32(key), "TimeOtp-Algorithm": "HMAC-SHA-256", "TimeOtp-Length": "7",
+                    "TimeOtp-Period": "20"}
+        if number == 3:
+            return {"otp": f"key={b32(key)}&size=8&step=50&otpHashMode=Sha512"}
+        if number == 4:
+            return {"TOTP Seed": b32(key), "TOTP Settings": "30;6"}
+        if number == 5:
+            return {"HmacOtp-Secret-Hex": key.hex(), "HmacOtp-Counter": "1"}
+        if number == 8:
+            return {"otp": uri(account).replace("://steam", "://totp") + "&encoder=steam"}
+        return {"otp": uri(account)}
+
+    def again(number):
+        """Ways that are left."""
+        key = ACCOUNTS[number - 1][6]
+        return {1: {"TimeOtp-Secret-Base64": b64(key), "TOTP Seed": b32(key), "otp": b32(key)},
+                2: {"TOTP Seed": b32(key), "TOTP Settings": "20;7;SHA-256"},
+                8: {"TOTP Seed": b32(key), "TOTP Settings": "30;S"}}[number]
+
+    odd = [("a", {}), ("b", {"otp": "key=!!"}), ("c", {"otp": "key=GEZDGNBV&size=x"}),
+           ("d", {"TOTP Seed": "GEZDGNBV", "TOTP Settings": "x;6"}), ("e", {"HmacOtp-Secret": "text"}),
+           ("f", {"TimeOtp-Secret-Hex": "xyz"}), ("g", {"otp": "key=GEZDGNBV&encoding=morse"}), ("h", again(1))]
+
+    # Version 4 by pykeepass, with its random salts: written once and kept.
+    def four(name, make, cost=None):
+        import pykeepass
+
+        path = HERE / name
+        if path.exists():
+            return
+        base = pykeepass.create_database(path, password=PASSWORD.decode())
+        costs = base.kdbx.header.value.dynamic_header.kdf_parameters.data.dict
+        costs.M.value, costs.I.value, costs.P.value = cost or (8 << 20, 1, 1)
+        make(base)
+        base.save()
+
+    def put(base, group, title, name, texts, note=""):
+        entry = base.add_entry(group, title, name, "", notes=note)
+        for key, value in texts.items():
+            if key == "otp":
+                entry.otp = value
+            else:
+                entry.set_custom_property(key, value, protect=True)
+        return entry
+
+    def all_of_them(base):
+        for number in (3, 4, 5, 6, 7, 8):
+            put(base, base.root_group, *ACCOUNTS[number - 1][1:3], fields(number))
+        base.entries[0].save_history()
+        for number, group in zip((1, 2), GROUPS):
+            put(base, base.add_group(base.root_group, group), *ACCOUNTS[number - 1][1:3], fields(number), NOTE * (number == 1))
+        base.trash_entry(put(base, base.root_group, "old", "thrown away", fields(1)))
+
+    def odd_ones(base):
+        for title, texts in odd:
+            put(base, base.root_group, title, "", texts)
+
+    four("keepass.kdbx", all_of_them)
+    four("keepass-odd.kdbx", odd_ones)
+    good = (HERE / "keepass.kdbx").read_bytes()
+    memory, passes, lanes = (struct.pack("<I", len(v)) + v for v in
+                             ((8 << 20).to_bytes(8, "little"), (1).to_bytes(8, "little"), (1).to_bytes(4, "little")))
+    for name, letter, was, now in [("memory", b"M", memory, 1 << 41), ("passes", b"I", passes, 1 << 33), ("lanes", b"P", lanes, 4096)]:
+        changed = good.replace(letter + was, letter + was[:4] + now.to_bytes(len(was) - 4, "little"), 1)
+        assert changed != good, name
+        write(f"keepass-{name}.kdbx", changed)
+    write("keepass-newer.kdbx", good[:10] + b"\5" + good[11:])
+    write("keepass-1.kdb", good[:4] + b"\x65" + good[5:])
+
+    # Version 3 by hand: a header, AES-CBC over blocks with their hashes, gzip.
+    def three(name, entries, rounds=60, deep=0):
+        def field(number, data):
+            return struct.pack("<BH", number, len(data)) + data
+
+        def entry(at, title, user, texts):
+            texts = {"Title": title, "UserName": user} | texts
+            strings = "".join(f"<String><Key>{k}</Key><Value>{html.escape(v)}</Value></String>" for k, v in texts.items())
+            return f"<Entry><UUID>{b64(salt(f'{name} {at}', 16))}</UUID>{strings}</Entry>"
+
+        inside = "".join(entry(at, *e) for at, e in enumerate(entries))
+        group = f"<Group><UUID>{b64(salt(name, 16))}</UUID><Name>Root</Name>"
+        xml = ('<?xml version="1.0" encoding="utf-8"?><KeePassFile><Meta><Generator>make.py</Generator></Meta><Root>'
+               + group + inside + group * deep + "</Group>" * (deep + 1) + "</Root></KeePassFile>")
+        body = gzip.compress(xml.encode(), mtime=0)
+        seed, turn, iv, start, inner = (salt(f"{name} {part}", 16 if part == "iv" else 32)
+                                        for part in ("seed", "turn", "iv", "start", "inner"))
+        header = bytes.fromhex("03d9a29a67fb4bb501000300") + b"".join([
+            field(2, bytes.fromhex("31c1f2e6bf714350be5805216afc5aff")), field(3, struct.pack("<I", 1)), field(4, seed),
+            field(5, turn), field(6, struct.pack("<Q", rounds)), field(7, iv), field(8, inner), field(9, start),
+            field(10, struct.pack("<I", 2)), field(0, b"\r\n\r\n")])
+        key = hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest()
+        ecb = Cipher(algorithms.AES(turn), modes.ECB()).encryptor()
+        for _ in range(min(rounds, 60)):
+            key = ecb.update(key)
+        key = hashlib.sha256(seed + hashlib.sha256(key).digest()).digest()
+        blocks = struct.pack("<I", 0) + hashlib.sha256(body).digest() + struct.pack("<I", len(body)) + body
+        blocks += struct.pack("<I", 1) + bytes(32) + struct.pack("<I", 0)
+        write(name, header + cbc(key, iv, start + blocks))
+
+    numbers = (1, 2, 8)
+    three("keepass-3.kdbx", [(*ACCOUNTS[n - 1][1:3], again(n)) for n in numbers])
+    three("keepass-3-rounds.kdbx", [], rounds=1 << 60)
+    three("keepass-3-deep.kdbx", [], deep=20_000)
+
+
 def known():
     """Only the signs of what is not read."""
-    write("keepass.kdbx", bytes.fromhex("03d9a29a67fb4bb500000400") + bytes(64))
     write("otpclient.bin", b"OTPClient" + bytes(64))
     write("authme.authme", dump({"role": "export", "encrypted": False, "codes": "", "version": 3}))
     write("cotp.json", dump({"version": 1, "nonce": "", "cipher": "", "salt": ""}))
@@ -777,6 +888,7 @@ def main():
     zipped()
     extension()
     sqlite()
+    keepass()
     known()
 
 

@@ -12,8 +12,8 @@ use rxing::qrcode::cpp_port::detector::{EstimateModuleSize, FinderPatternSet, Tr
 use zeroize::{Zeroize, Zeroizing};
 
 use super::pixels::View;
-use super::quiet;
 use super::symbol::{self, Pattern};
+use couchkey_vault::quiet;
 
 /// Corners in pixels: top left first, clockwise.
 pub(super) type Corners = [(f32, f32); 4];

@@ -9,7 +9,8 @@ use rxing::{Binarizer, Luma8Source, Point};
 
 use super::grid::{self, Corners, Scene};
 use super::pixels::{Plane, View};
-use super::{Effort, Found, Grey, quiet, rings, symbol};
+use super::{Effort, Found, Grey, rings, symbol};
+use couchkey_vault::quiet;
 
 /// The codes in the image, in reading order.
 pub(super) fn climb(image: &Grey, effort: Effort) -> Vec<Found> {

@@ -5,7 +5,7 @@ use std::io::Cursor;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::quiet;
+use couchkey_vault::quiet;
 
 /// A picture in shades of grey: row by row, 0 is black, 255 is white.
 ///

@@ -4,8 +4,6 @@
 use super::file::File;
 use super::{Format, Import, ImportError, Watch};
 
-/// The two numbers that every file of KeePass 2 and KeePassXC begins with.
-const KDBX: &[u8] = &[0x03, 0xd9, 0xa2, 0x9a, 0x67, 0xfb, 0x4b, 0xb5];
 /// What every database of SQLite begins with.
 pub(super) const SQLITE: &[u8] = b"SQLite format 3\0";
 
@@ -28,9 +26,6 @@ pub(super) fn read(
 }
 
 fn known(file: &File<'_>) -> Option<Format> {
-    if file.bytes.starts_with(KDBX) {
-        return Some(Format::KeePass);
-    }
     if file.bytes.starts_with(b"OTPClient") {
         return Some(Format::OtpClient);
     }

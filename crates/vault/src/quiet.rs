@@ -1,4 +1,4 @@
-//! Runs somebody else's decoder on a stranger's picture: a panic becomes `None` and prints nothing.
+//! Runs somebody else's decoder on what a stranger made: a panic becomes `None` and prints nothing.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
@@ -8,7 +8,7 @@ use std::sync::Once;
 ///
 /// The usual panic message goes to standard error and may quote what was decoded, so while `decoder` runs the panic
 /// hook is silent on this thread. Panics of other threads, and of this one outside `decoder`, are reported as before.
-pub(super) fn catch<T>(decoder: impl FnOnce() -> T) -> Option<T> {
+pub fn catch<T>(decoder: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     // A thread that is already panicking must not touch the hook.
     if !std::thread::panicking() {
