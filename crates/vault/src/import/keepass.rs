@@ -1,7 +1,6 @@
 //! KeePass' and KeePassXC's databases, versions 3 and 4 of their format. What a file asks for is looked at before the
 //! library is called, and what it holds is looked at before the library follows it: see docs/decisions/0114.
 
-use std::ops::ControlFlow;
 use std::thread;
 
 use couchkey_otp::{Algorithm, OtpauthError, Parsed};
@@ -13,9 +12,10 @@ use zeroize::Zeroizing;
 
 use super::file::File;
 use super::gather::{Gather, label};
+use super::keys;
 use super::loose::{self, Loose};
 use super::number::{base64, hex};
-use super::{Format, Import, ImportError, Imported, SkipReason, Step, Watch, caps};
+use super::{Format, Import, ImportError, Imported, SkipReason, Watch, caps};
 use crate::quiet;
 
 const FORMAT: Format = Format::KeePass;
@@ -56,9 +56,7 @@ fn open(
 ) -> Result<Import, ImportError> {
     check(header, bytes.len())?;
     let password = password.ok_or(ImportError::NeedsPassword { format: FORMAT })?;
-    if watch(Step::Deriving) == ControlFlow::Break(()) {
-        return Err(ImportError::Cancelled);
-    }
+    keys::begin(watch)?;
     // A thread for the stack alone.
     let database = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
@@ -172,15 +170,7 @@ fn number(bytes: &[u8]) -> u64 {
 }
 
 fn within(asked: u64, cap: u64, unit: &'static str) -> Result<(), ImportError> {
-    match asked > cap {
-        true => Err(ImportError::TooCostly {
-            format: FORMAT,
-            asked,
-            cap,
-            unit,
-        }),
-        false => Ok(()),
-    }
+    keys::within(FORMAT, asked, cap, unit)
 }
 
 /// Whether no element lies deeper than the library may follow. Reads as the library does.

@@ -127,7 +127,12 @@ pub(super) fn open_cbc(key: &[u8; 32], iv: &[u8; 16], sealed: &[u8]) -> Option<Z
 }
 
 /// Refuses what a file asks beyond a cap, and names the cap.
-fn within(format: Format, asked: u64, cap: u64, unit: &'static str) -> Result<(), ImportError> {
+pub(super) fn within(
+    format: Format,
+    asked: u64,
+    cap: u64,
+    unit: &'static str,
+) -> Result<(), ImportError> {
     if asked > cap {
         return Err(ImportError::TooCostly {
             format,
@@ -139,7 +144,8 @@ fn within(format: Format, asked: u64, cap: u64, unit: &'static str) -> Result<()
     Ok(())
 }
 
-fn begin(watch: Watch<'_>) -> Result<(), ImportError> {
+/// Says that a key is being derived, and asks whether to.
+pub(super) fn begin(watch: Watch<'_>) -> Result<(), ImportError> {
     match watch(Step::Deriving) {
         ControlFlow::Continue(()) => Ok(()),
         ControlFlow::Break(()) => Err(ImportError::Cancelled),
