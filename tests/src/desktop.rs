@@ -77,6 +77,7 @@ pub struct Builder {
     locked: bool,
     prompter: bool,
     display: Option<(u32, u32)>,
+    variables: Vec<(&'static str, &'static str)>,
 }
 
 impl Builder {
@@ -117,6 +118,12 @@ impl Builder {
         self
     }
 
+    /// An environment variable that every program of the session sees.
+    pub fn with_variable(mut self, name: &'static str, value: &'static str) -> Self {
+        self.variables.push((name, value));
+        self
+    }
+
     /// Starts everything and waits until it is ready.
     ///
     /// # Panics
@@ -124,6 +131,7 @@ impl Builder {
     /// When a program is missing (`scripts/setup test` installs them all) or is not ready in time.
     pub fn start(self) -> Session {
         let mut session = Session::bare();
+        session.variables = self.variables;
         if let Some((width, height)) = self.display {
             session.start_display(width, height);
         }
@@ -145,6 +153,7 @@ pub struct Session {
     programs: Programs,
     bus: Option<String>,
     display: Option<String>,
+    variables: Vec<(&'static str, &'static str)>,
     home: TempDir,
 }
 
@@ -162,6 +171,7 @@ impl Session {
             locked: false,
             prompter: false,
             display: None,
+            variables: Vec::new(),
         }
     }
 
@@ -182,6 +192,7 @@ impl Session {
             programs: Programs::new(home.path()),
             bus: None,
             display: None,
+            variables: Vec::new(),
             home,
         }
     }
@@ -247,6 +258,7 @@ impl Session {
         if let Some(display) = &self.display {
             command.env("DISPLAY", display).env("GDK_BACKEND", "x11");
         }
+        command.envs(self.variables.iter().copied());
         command
     }
 
@@ -395,6 +407,24 @@ impl Session {
         self.stop_keyring();
         fs::remove_dir_all(self.home().join(KEYRINGS)).expect("the keyring has written its files");
         self.start_keyring();
+    }
+
+    /// Types into the keyring's own dialog, once it is there; needs [`Builder::with_prompter`] and a display.
+    pub fn answer_prompt(&self, keys: &[&str]) {
+        let search = [
+            "search",
+            "--onlyvisible",
+            "--class",
+            "gcr-prompter",
+            "windowfocus",
+            "--sync",
+        ];
+        wait_until("the keyring's dialog", PATIENCE, || {
+            let found = self.command("xdotool").args(search).output();
+            found.is_ok_and(|output| output.status.success())
+        });
+        let typing = ["key", "--clearmodifiers", "--delay", "60"];
+        self.run("xdotool", typing.iter().chain(keys));
     }
 
     /// Every entry in every collection of the keyring, read over D-Bus without any of our own code.

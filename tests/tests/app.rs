@@ -273,6 +273,98 @@ fn from_the_clipboard_as_a_picture_and_as_text() {
     );
 }
 
+/// Puts a picture before the camera. The web view is still asked for its own camera first, and what it gave is kept in
+/// `window.given`: only then do the frames of a canvas take the place of the ones that it would have drawn.
+const BEFORE_THE_CAMERA: &str = "
+    const [png, done] = arguments;
+    const bytes = Uint8Array.from(atob(png), (letter) => letter.charCodeAt(0));
+    const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+    createImageBitmap(new Blob([bytes], { type: 'image/png' })).then((picture) => {
+      const canvas = Object.assign(document.createElement('canvas'), { width: 1280, height: 720 });
+      const context = canvas.getContext('2d');
+      let frame = 0;
+      setInterval(() => {
+        context.fillStyle = '#b8b4ac';
+        context.fillRect(0, 0, 1280, 720);
+        context.drawImage(picture, 340 + (frame++ % 2), 60, 600, 600); // a hand is never quite still
+      }, 66);
+      devices.getUserMedia = async (wish) => {
+        const stream = await ask(wish);
+        window.given = stream.getTracks().map((track) => track.kind);
+        stream.getTracks().forEach((track) => track.stop());
+        return canvas.captureStream(15);
+      };
+      done('ready');
+    }, (error) => done(String(error)));";
+
+#[test]
+fn from_the_camera_by_its_permission_its_frames_and_the_code_that_is_held_before_it() {
+    let session = Session::builder()
+        .with_display_of(1300, 900)
+        .with_variable("COUCHKEY_TEST_MOCK_CAMERA", "1")
+        .start();
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    // WebKitGTK's own mock camera: it must be allowed, and its frames must arrive.
+    click(&window, "add-camera");
+    wait_until(
+        "frames of the web view's camera",
+        Duration::from_secs(PATIENCE),
+        || {
+            window.eval("return document.querySelector('video')?.videoWidth > 0") == true
+                || window.exists("[data-testid='camera-trouble']")
+        },
+    );
+    assert!(
+        !window.exists("[data-testid='camera-trouble']"),
+        "our page may look through a camera: {}",
+        window.page()
+    );
+    assert!(
+        !window.exists("[data-testid='preview-row']"),
+        "nothing is held before it yet"
+    );
+    click(&window, "camera-stop");
+    let qr = pictures::png(&pictures::draw_saying(Kind::Plain, 7, URI));
+    assert_eq!(
+        window.eval_async(
+            BEFORE_THE_CAMERA,
+            vec![data_encoding::BASE64.encode(&qr).into()]
+        ),
+        "ready",
+        "the picture can be drawn"
+    );
+    click(&window, "add-camera");
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    assert_eq!(
+        window.eval("return window.given"),
+        serde_json::json!(["video"]),
+        "pictures were asked for and given, and no sound"
+    );
+    save_first(&window);
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn where_there_is_no_camera_the_window_says_so_and_offers_another_way() {
+    let session = session();
+    let window = start(&session);
+    screen(&window, "welcome");
+    click(&window, "welcome-scan");
+    screen(&window, "add");
+    click(&window, "add-camera");
+    window.wait_for("[data-testid='camera-trouble']", PATIENCE);
+    assert_eq!(
+        window
+            .attribute("[data-testid='camera-trouble']", "data-trouble")
+            .as_deref(),
+        Some("missing"),
+        "none is there, which is not the same as forbidden"
+    );
+}
+
 #[test]
 fn from_a_link_at_the_start_and_from_a_link_while_it_runs() {
     let session = session();
@@ -437,6 +529,37 @@ fn a_locked_keyring_whose_prompt_is_refused_is_told_and_opens_when_it_is_unlocke
     );
     session.unlock_keyring();
     click(&window, "trouble-action");
+    screen(&window, "codes");
+    assert_code_is_right(&window, CODE);
+}
+
+#[test]
+fn a_locked_keyring_that_asks_is_waited_for_and_opens_the_vault_by_its_password() {
+    let session = Session::builder()
+        .with_display_of(1300, 900)
+        .with_prompter()
+        .start();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    session.lock_keyring();
+    let window = start(&session);
+    screen(&window, "waiting");
+    assert!(
+        !window.text("[data-testid='waiting-title']").is_empty(),
+        "the person is told where to look"
+    );
+    session.answer_prompt(&["Escape"]);
+    screen(&window, "trouble");
+    assert_eq!(
+        window
+            .attribute("[data-screen='trouble']", "data-code")
+            .as_deref(),
+        Some("keyring_denied"),
+        "somebody said no"
+    );
+    click(&window, "trouble-action");
+    screen(&window, "waiting");
+    session.answer_prompt(&["s", "o", "f", "a", "Return"]);
     screen(&window, "codes");
     assert_code_is_right(&window, CODE);
 }

@@ -1,9 +1,12 @@
-//! A planted secret is in no view, error, `Debug` text, sheet, keyring entry or file, in any spelling.
+//! A planted secret is in no view, error, `Debug` text, sheet, keyring entry, file, log line or message to the page, in any
+//! spelling.
 
 use std::{
+    collections::BTreeSet,
     fmt::Debug,
     fs,
     path::{Path, PathBuf},
+    process::Stdio,
     time::{Duration, SystemTime},
 };
 
@@ -15,6 +18,7 @@ use couchkey_authenticator::{
 };
 use couchkey_otp::UnixTime;
 use couchkey_tests::{
+    desktop::{self, Session, Window, wait_until},
     machine::{Machine, add, all},
     pictures::{self, Kind},
     spelling::{holds, spellings},
@@ -423,4 +427,229 @@ fn every_code_has_its_own_words_and_a_cure() {
         );
         assert_eq!(ErrorCode::from_word(code.as_str()), Some(*code), "and back");
     }
+}
+
+/// A session in which everything talks as much as it can.
+fn talkative() -> Session {
+    [
+        ("RUST_LOG", "trace"),
+        ("RUST_BACKTRACE", "full"),
+        ("G_MESSAGES_DEBUG", "all"),
+        ("WEBKIT_DEBUG", "all"),
+        ("CLAP_LOG", "trace"),
+    ]
+    .into_iter()
+    .fold(
+        Session::builder().with_display_of(1300, 900),
+        |session, (name, value)| session.with_variable(name, value),
+    )
+    .start()
+}
+
+#[test]
+fn nothing_that_the_command_line_writes_holds_it() {
+    use std::io::Write;
+    let session = talkative();
+    let qr = session.home().join("qr.png");
+    std::fs::write(
+        &qr,
+        pictures::png(&pictures::draw_saying(Kind::Plain, 3, &uri())),
+    )
+    .expect("home can be written");
+    let qr = qr.to_str().expect("a test's path is UTF-8");
+    let wrong = format!("otpauth://totp/a?secret={PLANTED}&digits=11");
+    let mut said = 0;
+    let mut run = |arguments: &[&str], input: &str, good: bool| {
+        let mut child = session
+            .command(desktop::cli())
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it is built");
+        let mut stdin = child.stdin.take().expect("its stdin was piped");
+        let _ = stdin.write_all(input.as_bytes()); // a command that reads nothing may be gone already
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let text = [&output.stdout[..], &output.stderr].concat();
+        assert_eq!(
+            output.status.success(),
+            good,
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&text)
+        );
+        clean(
+            &format!("couchkey {arguments:?}"),
+            &String::from_utf8_lossy(&text),
+        );
+        said += text.len();
+    };
+    run(&["init"], "", true);
+    run(&["inspect", "-"], &uri(), true);
+    run(&["--json", "inspect", "-"], &uri(), true);
+    run(&["scan", qr], "", true);
+    run(&["add", "-"], &uri(), true);
+    run(&["add", qr], "", true); // the same again
+    for broken in [
+        wrong.as_str(),
+        PLANTED,
+        "otpauth-migration://offline?data=AAAA",
+    ] {
+        run(&["add", "-"], broken, false);
+        run(&["--json", "add", "-"], broken, false);
+    }
+    for look in ["list", "code", "doctor", "trash"] {
+        run(&[look], "", true);
+        run(&["--json", look], "", true);
+    }
+    run(&["remove", "streamtv"], "", true);
+    run(&["--json", "trash"], "", true);
+    run(&["restore", "streamtv"], "", true);
+    session.lock_keyring();
+    run(&["code"], "", false);
+    assert!(said > 2_000, "it does talk: {said} bytes");
+}
+
+/// Keeps everything that Rust says to the page: the raw body of every answer, and the event that every listener hears.
+const RECORDER: &str = "
+    window.heard = [];
+    const real = window.fetch;
+    window.fetch = async (...call) => {
+      const answer = await real(...call);
+      const name = String(call[0]?.url ?? call[0]);
+      if (name.startsWith('ipc:')) window.heard.push([name, await answer.clone().text()]);
+      return answer;
+    };
+    const callbacks = window.__TAURI_INTERNALS__.callbacks, put = Map.prototype.set.bind(callbacks);
+    const keep = (id, call) => put(id, (data) => {
+      window.heard.push([String(data?.event ?? 'answer'), JSON.stringify(data) ?? '']);
+      return call(data);
+    });
+    for (const [id, call] of [...callbacks]) keep(id, call);
+    callbacks.set = keep;";
+
+/// Calls a command as the page would, and waits for its answer, whichever it is.
+const CALL: &str = "
+    const [name, payload, done] = arguments;
+    const late = new Promise((told) => setTimeout(told, 20_000, 'no answer'));
+    Promise.race([window.__TAURI_INTERNALS__.invoke(name, payload), late])
+      .then((answer) => done(['answers', answer ?? null]), (error) => done(['refuses', error ?? null]));";
+
+#[test]
+fn no_message_to_the_page_and_no_line_of_the_window_holds_it() {
+    let session = talkative();
+    // The link is opened as a browser would: the page never had the secret, so any that it has came from Rust.
+    let window = Window::start_with(&session, desktop::app(), &[&uri()]);
+    window.wait_for("[data-testid='preview-row']", 60);
+    window.eval(RECORDER);
+    let call = |name: &str, payload: serde_json::Value| {
+        window.eval_async(CALL, vec![name.into(), payload])
+    };
+    let row = |preview: &serde_json::Value| {
+        let row = &preview[1]["rows"][0];
+        serde_json::json!({ "rows": [{ "token": row["token"], "issuer": "StreamTV", "account": "me" }] })
+    };
+    let id = |codes: &serde_json::Value| codes[1]["accounts"][0]["id"].clone();
+    let settings = serde_json::to_value({
+        let (_, app) = with_vault();
+        app.settings().expect("open")
+    })
+    .expect("a view");
+
+    // Every command that the page may call, with something to do where that takes words of its own.
+    let preview = call("pending_preview", serde_json::json!({}));
+    call("create_vault", serde_json::json!({ "passphrase": null }));
+    let added = call("add", row(&preview));
+    assert_eq!(
+        added[0], "answers",
+        "the planted secret is in the vault: {added}"
+    );
+    session.set_clipboard_text(&uri());
+    call("preview_clipboard", serde_json::json!({}));
+    let account = id(&call("codes", serde_json::json!({})));
+    let of = |more: serde_json::Value| {
+        let mut payload = serde_json::json!({ "id": account });
+        for (name, value) in more.as_object().into_iter().flatten() {
+            payload[name] = value.clone();
+        }
+        payload
+    };
+    let capability: serde_json::Value =
+        serde_json::from_str(include_str!("../../src-tauri/capabilities/main.json")).expect("JSON");
+    let commands: Vec<String> = capability["permissions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter_map(|permission| permission.as_str()?.strip_prefix("allow-"))
+        .map(|name| name.replace('-', "_"))
+        .collect();
+    for name in &commands {
+        let payload = match name.as_str() {
+            // Ends what the others need: below. It opens a dialog of the system: its words are `no_view_holds_it`'s.
+            "lock" | "save_recovery_sheet" => continue,
+            "copy_code" => of(serde_json::json!({ "next": false })),
+            "preview_text" => serde_json::json!({ "text": uri() }),
+            "preview_manual" => serde_json::json!({ "form": {
+                "kind": "totp", "issuer": "StreamTV", "account": "typed in", "secret": PLANTED,
+                "algorithm": "SHA1", "digits": 6, "period": 30, "counter": "",
+            } }),
+            "edit" => of(serde_json::json!({ "edit": { "note": "ours" } })),
+            "move_account" => of(serde_json::json!({ "position": 0 })),
+            "hotp_next" | "remove" | "restore" => of(serde_json::json!({})),
+            "set_settings" => serde_json::json!({ "settings": settings }),
+            "set_passphrase" => serde_json::json!({ "passphrase": "correct horse battery" }),
+            "unlock" => serde_json::json!({ "passphrase": "wrong horse battery" }),
+            "recover" => serde_json::json!({ "recoveryKey": "AAAA", "passphrase": null }),
+            // Everything else needs nothing, or says what it misses.
+            _ => serde_json::json!({}),
+        };
+        call(name, payload);
+    }
+    // A second link, for the event; and one that is refused, for its words.
+    for link in [uri(), format!("{}&digits=11", uri())] {
+        let mut second = session.command(desktop::app());
+        let status = second.arg(link).status().expect("it runs");
+        assert!(status.success(), "it hands its link over");
+        wait_until("the page to hear of it", Duration::from_secs(60), || {
+            window.eval("return window.heard.some(([name]) => name === 'preview')") == true
+        });
+        call("pending_preview", serde_json::json!({}));
+    }
+    call("lock", serde_json::json!({}));
+    call("codes", serde_json::json!({}));
+
+    let heard = window.eval("return window.heard");
+    let heard: Vec<(String, String)> = serde_json::from_value(heard).expect("pairs of texts");
+    for (name, body) in &heard {
+        clean(&format!("the message {name}"), body);
+    }
+    let names: BTreeSet<&str> = heard
+        .iter()
+        .map(|(name, _)| name.trim_start_matches("ipc://localhost/"))
+        .collect();
+    for name in commands
+        .iter()
+        .filter(|name| *name != "save_recovery_sheet")
+    {
+        assert!(names.contains(name.as_str()), "{name} was heard: {names:?}");
+    }
+    assert!(
+        names.contains("preview") && names.contains("locked"),
+        "and the events: {names:?}"
+    );
+    clean("the page", &window.source());
+    let kept = window.eval(
+        "return JSON.stringify([document.cookie, { ...localStorage }, { ...sessionStorage }, location.href, document.title])",
+    );
+    clean("what the page keeps", kept.as_str().expect("a text"));
+
+    let log = window.log();
+    clean("the log", &log);
+    assert!(
+        log.contains("DEBUG"),
+        "libraries were asked to say everything: {} bytes",
+        log.len()
+    );
+    window.close();
 }

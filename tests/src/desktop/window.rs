@@ -89,6 +89,11 @@ impl<'s> Window<'s> {
         }
     }
 
+    /// What the program (and the driver, whose output it shares) has written to stdout and stderr so far.
+    pub fn log(&self) -> String {
+        self.session.log(DRIVER)
+    }
+
     /// How many elements match now; does not wait.
     pub fn count(&self, css: &str) -> usize {
         self.ask(async |client| client.find_all(Locator::Css(css)).await)

@@ -120,7 +120,7 @@ fn a_locked_keyring_that_asks_a_person_is_waited_for_with_a_bound() {
     assert_eq!(adapter.ask("get a"), TIMED_OUT, "and at once from then on");
     assert_eq!(adapter.ask("set a dHdv"), TIMED_OUT, "whatever is asked");
 
-    prompt(&session, &["Escape"]);
+    session.answer_prompt(&["Escape"]);
     wait_until("the dismissed dialog to be heard of", PATIENCE, || {
         adapter.ask("state") == "Ok(Locked)"
     });
@@ -136,7 +136,7 @@ fn a_dismissed_prompt_is_a_no() {
     session.lock_keyring();
     for order in ["get a", "set b dHdv"] {
         adapter.tell(order);
-        prompt(&session, &["Escape"]);
+        session.answer_prompt(&["Escape"]);
         assert_eq!(adapter.answer(), DENIED, "somebody said no: {order}");
     }
 }
@@ -148,7 +148,7 @@ fn a_prompt_that_is_answered_opens_the_entry() {
     assert_eq!(adapter.ask("set a b25l"), DONE, "made while it was open");
     session.lock_keyring();
     adapter.tell("get a");
-    prompt(&session, &["s", "o", "f", "a", "Return"]);
+    session.answer_prompt(&["s", "o", "f", "a", "Return"]);
     assert_eq!(adapter.answer(), text("b25l"), "unlocked by its password");
 }
 
@@ -225,10 +225,7 @@ fn the_first_keyring_is_made_when_somebody_gives_it_a_password() {
     session.start_keyring_locked();
     let mut adapter = Adapter::connected(&session, LONG);
     adapter.tell("set a b25l");
-    prompt(
-        &session,
-        &["s", "o", "f", "a", "Tab", "s", "o", "f", "a", "Return"],
-    );
+    session.answer_prompt(&["s", "o", "f", "a", "Tab", "s", "o", "f", "a", "Return"]);
     assert_eq!(adapter.answer(), DONE, "made, and written");
     assert_eq!(adapter.ask("get a"), text("b25l"), "it is there");
     assert_eq!(adapter.ask("state"), "Ok(Ready)", "as the default keyring");
@@ -321,28 +318,6 @@ fn an_entry_that_is_there_twice_is_ambiguous_and_neither_is_chosen() {
         assert_eq!(adapter.ask(order), "Err(Ambiguous)", "{order}");
     }
     assert_eq!(session.every_secret().len(), 2, "both are still there");
-}
-
-/// Types into the keyring's own dialog, once it is there.
-fn prompt(session: &Session, keys: &[&str]) {
-    wait_until("the keyring's dialog", PATIENCE, || {
-        let found = session
-            .command("xdotool")
-            .args([
-                "search",
-                "--onlyvisible",
-                "--class",
-                "gcr-prompter",
-                "windowfocus",
-                "--sync",
-            ])
-            .output()
-            .unwrap();
-        found.status.success()
-    });
-    let mut arguments = vec!["key", "--clearmodifiers", "--delay", "60"];
-    arguments.extend(keys);
-    session.run("xdotool", arguments);
 }
 
 /// Makes an entry as another program could: the same attributes, and "replace" not set.
