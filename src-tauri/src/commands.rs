@@ -98,7 +98,7 @@ macro_rules! every_command {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn status(shell: Room<'_>) -> Reply<Status> {
-    shell.ask(|a| Ok(a.status()))
+    shell.status()
 }
 
 /// Opens with the device key, if that is enough; may wait for the keyring's own prompt.

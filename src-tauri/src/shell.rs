@@ -261,6 +261,20 @@ impl Shell {
         answer
     }
 
+    /// The state of things. Trouble that is told here is not told again as the answer to the first opening: whoever
+    /// presses "try again" after it means a new one.
+    ///
+    /// # Errors
+    /// None; the answer may be trouble.
+    pub fn status(&self) -> Reply<Status> {
+        let status = self.ask(|authenticator| Ok(authenticator.status()))?;
+        if status.state == VaultState::Trouble {
+            blocking(|| self.first.wait()); // it met the same and is about to end
+            self.first.take_trouble();
+        }
+        Ok(status)
+    }
+
     /// The codes, as soon as the early opening is over.
     ///
     /// # Errors
@@ -284,7 +298,8 @@ impl Shell {
     /// # Errors
     /// The authenticator's, as a report.
     pub fn open(&self) -> Reply<Status> {
-        blocking(|| self.first.wait());
+        // The early opening may have told that it waits before the page could hear; so this tells it too.
+        self.patiently(PATIENCE, || blocking(|| self.first.wait()));
         match self.first.take_trouble() {
             Some(trouble) => Ok(trouble),
             None => self.opens(false, Authenticator::open),

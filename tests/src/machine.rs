@@ -12,6 +12,7 @@ use couchkey_authenticator::{
     view::{AddRow, Preview},
 };
 use couchkey_otp::{Enrolment, migration, otpauth};
+use couchkey_vault::Argon2Cost;
 
 /// RFC 6238's own test secret, and a second one.
 pub const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
@@ -87,6 +88,7 @@ impl Machine {
                 }
             }),
             file_keyring: Arc::new(self.file_keyring.clone()),
+            passphrase_cost: Box::new(Argon2Cost::default),
             file: Box::new(self.file.clone()),
             backups: Box::new(self.backups.clone()),
             place: "/home/somebody/.local/share/couchkey".to_owned(),

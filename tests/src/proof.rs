@@ -17,6 +17,7 @@ use couchkey_authenticator::{
     view::EditForm,
 };
 use couchkey_otp::{Algorithm, Counter, Digits, Kind, Period, Secret, UnixTime, code_of};
+use couchkey_vault::Argon2Cost;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -33,6 +34,7 @@ pub fn on_disk(dir: &Path) -> Authenticator {
         clock: Box::new(FakeClock::at(NOW)),
         system_keyring: Box::new(move || Ok(Arc::clone(&keyring))),
         file_keyring: Arc::new(FileKeyring::new(dir.join("vault"))),
+        passphrase_cost: Box::new(Argon2Cost::default),
         file: Box::new(DiskFile::new(dir.join("vault"))),
         backups: Box::new(Folder(dir.join("backups"))),
         place: "/home/somebody/.local/share/couchkey".to_owned(),

@@ -118,6 +118,76 @@ fn a_lost_data_directory_is_rebuilt_from_the_keyring() {
 }
 
 #[test]
+fn a_trouble_stands_until_something_opens_the_vault() {
+    let (machine, _) = household();
+    machine.keyring.fail_always(KeyringError::Locked);
+    let app = machine.start();
+    assert_eq!(
+        app.status().state,
+        VaultState::Locked,
+        "nobody was asked yet"
+    );
+    let met = app.open().expect("trouble is an answer");
+    assert_eq!(met.state, VaultState::Trouble, "the keyring is locked");
+    assert_eq!(app.status(), met, "and it is said to whoever asks later");
+    machine.keyring.heal();
+    assert_eq!(
+        app.open().expect("it opens").state,
+        VaultState::Open,
+        "a trouble that is over keeps nobody out"
+    );
+    assert_eq!(app.status().trouble, None, "and is forgotten");
+    assert_eq!(
+        app.lock().trouble,
+        None,
+        "also when the vault is shut again"
+    );
+}
+
+#[test]
+fn the_check_finds_nothing_wrong_with_a_passphrase_where_there_is_no_keyring() {
+    let machine = Machine::without_keyring();
+    let app = machine.start();
+    let keyring = |app: &Authenticator| {
+        let mut checks = app.check().into_iter();
+        checks
+            .find(|check| check.name == "keyring")
+            .expect("it looks there")
+    };
+    assert!(keyring(&app).good, "a vault here will need a passphrase");
+    app.create_vault(Some("correct horse battery"))
+        .expect("a passphrase is enough");
+    assert!(keyring(&app).good, "open");
+    app.lock();
+    assert!(keyring(&app).good, "and locked");
+
+    let (machine, _) = household();
+    machine.take_keyring_away();
+    let check = keyring(&machine.start());
+    assert!(!check.good, "a vault that needs a keyring misses it");
+    assert!(!check.hint.is_empty(), "and there is a cure");
+}
+
+#[test]
+fn the_status_says_since_when_there_is_a_recovery_key() {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    assert_eq!(app.status().recovery_made, None, "there is none yet");
+    app.make_recovery_key().expect("it can be written");
+    assert_eq!(
+        app.status().recovery_made.map(u64::from),
+        Some(NOW),
+        "just now"
+    );
+    assert_eq!(
+        machine.start().status().recovery_made,
+        None,
+        "sealed while it is locked"
+    );
+}
+
+#[test]
 fn a_locked_keyring_is_never_no_entry() {
     for error in [KeyringError::Locked, KeyringError::TimedOut] {
         let (machine, _) = household();

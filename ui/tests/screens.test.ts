@@ -380,6 +380,23 @@ describe("settings and the recovery key", () => {
     expect(where()).toBe("codes");
   });
 
+  test("settings say since when there is a key; one without a date has none", async () => {
+    const { fake, room } = await openRoom("open");
+    await press("nav-settings");
+    const made = new Date(1_793_966_400_000).toLocaleDateString(undefined, { dateStyle: "long" });
+    const words = () => document.getElementById("s-recovery")?.textContent ?? "";
+    expect(words()).toContain(`made on ${made}.`);
+    room.status = { ...fake.status, recoveryMade: null };
+    await settle();
+    expect(words()).toBe("You have one on paper. A new one replaces it.");
+    room.status = { ...fake.status, recoverySaved: false };
+    await settle();
+    expect(words()).toContain(`on ${made} but did not say`);
+    room.status = { ...fake.status, recoverySaved: false, hasRecoveryKey: false, recoveryMade: null };
+    await settle();
+    expect(words()).toContain("You have none yet");
+  });
+
   test("removed accounts can be put back", async () => {
     await openRoom("trash");
     await press("nav-settings");

@@ -11,14 +11,14 @@ use std::sync::{
 
 use couchkey_otp::UnixTime;
 use couchkey_vault::{
-    BundleWrite, FetchFailed, Found, Half, Note, OpenError, Opened, Problem, RecoveryKey, Unlock,
-    Vault, VaultId, format, limits, survey,
+    Argon2Cost, BundleWrite, FetchFailed, Found, Half, Note, OpenError, Opened, Problem,
+    RecoveryKey, Unlock, Vault, VaultId, format, limits, survey,
 };
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 use zeroize::Zeroizing;
 
 use crate::{
-    Error, ErrorCode,
+    Error, ErrorCode, ErrorReport,
     backup::AutoBackup,
     enrol::Pending,
     ports::{BackupFolder, Clock, Keyring, KeyringError, VaultFile},
@@ -37,6 +37,8 @@ pub struct Parts {
     pub file: Box<dyn VaultFile>,
     /// Where backups go.
     pub backups: Box<dyn BackupFolder>,
+    /// What a guess at a new passphrase is to cost; asked when one is set.
+    pub passphrase_cost: Box<dyn Fn() -> Argon2Cost + Send + Sync>,
     /// The name of that place, kept in the keyring so that a lost data directory is noticed.
     pub place: String,
 }
@@ -52,6 +54,8 @@ pub struct Authenticator {
     cancelled: AtomicBool,
     auto: Mutex<AutoBackup>,
     auto_due: Condvar,
+    /// What the last opening by the device key met; `None` once something opened the vault.
+    trouble: Mutex<Option<ErrorReport>>,
 }
 
 /// The vault while it is unlocked.
@@ -77,6 +81,7 @@ impl Authenticator {
             cancelled: AtomicBool::new(false),
             auto: Mutex::default(),
             auto_due: Condvar::new(),
+            trouble: Mutex::new(None),
         }
     }
 
@@ -113,6 +118,10 @@ impl Authenticator {
 
     pub(crate) fn recovery_key(&self) -> MutexGuard<'_, Option<RecoveryKey>> {
         held(&self.recovery_key)
+    }
+
+    pub(crate) fn trouble(&self) -> MutexGuard<'_, Option<ErrorReport>> {
+        held(&self.trouble)
     }
 
     pub(crate) fn open_now(&self) -> MutexGuard<'_, Option<Open>> {
@@ -295,6 +304,7 @@ impl Authenticator {
                 .trashed
                 .is_some_and(|at| at.as_secs() + limits::TRASH_SECONDS <= now.as_secs())
         });
+        *self.trouble() = None;
         *self.open_now() = Some(Open {
             stamp: self.parts.file.stamp(),
             vault: opened.vault,

@@ -9,7 +9,10 @@ pub mod screen;
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
+
+use couchkey_vault::Argon2Cost;
 
 use crate::{
     Authenticator, Error, ErrorCode, Parts,
@@ -59,9 +62,52 @@ impl Authenticator {
                 }
             }),
             file_keyring: Arc::new(FileKeyring::new(&dir)),
+            passphrase_cost: Box::new(affordable_cost),
             place: dir.to_string_lossy().into_owned(),
             backups: Box::new(DiskBackups::new(&dir)),
             file: Box::new(DiskFile::new(dir)),
         }))
+    }
+}
+
+/// What this machine can afford: docs/decisions/0073.
+///
+/// Phones have less memory to give, and a build without optimisation says nothing about the one that people have.
+fn affordable_cost() -> Argon2Cost {
+    let default = Argon2Cost::default();
+    if cfg!(any(
+        target_os = "android",
+        target_os = "ios",
+        debug_assertions
+    )) {
+        return default;
+    }
+    measured(|| default.pay())
+}
+
+/// The cost for a machine that pays the default in this way.
+fn measured<E>(pay: impl FnOnce() -> Result<(), E>) -> Argon2Cost {
+    let begin = Instant::now();
+    match pay() {
+        Ok(()) => Argon2Cost::for_machine(begin.elapsed()),
+        Err(_) => Argon2Cost::default(), // where even that cannot be had, making the slot says so
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_passphrase_costs_what_the_machine_can_pay_and_never_less_than_the_default() {
+        let default = Argon2Cost::default();
+        assert_eq!(measured(|| Err(())), default, "it could not be tried");
+        let affordable = default.memory_kib()..=Argon2Cost::CALIBRATED_MEMORY_KIB;
+        for cost in [measured(|| default.pay()), affordable_cost()] {
+            assert!(
+                affordable.contains(&cost.memory_kib()),
+                "whatever machine this is: {cost:?}"
+            );
+        }
     }
 }

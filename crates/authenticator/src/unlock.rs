@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::{
-    Authenticator, Error, ErrorCode,
+    Authenticator, Error, ErrorCode, ErrorReport,
     change::{OsRandom, os_random},
     ports::{Keyring, KeyringError},
     qr,
@@ -42,12 +42,23 @@ pub struct Check {
 }
 
 impl Authenticator {
-    /// The state of things. Where there is a file, no keyring is asked, so this never waits for anybody.
+    /// The state of things. Where there is a file, no keyring is asked, so this never waits for anybody; a trouble that
+    /// [`open`](Self::open) met stands until something opens the vault.
     #[must_use]
     pub fn status(&self) -> Status {
+        let status = self.look_afresh();
+        match self.trouble().clone() {
+            Some(report) if opens_by_itself(&status) => troubled(report, &status),
+            _ => status,
+        }
+    }
+
+    /// The state of things, whatever happened before.
+    fn look_afresh(&self) -> Status {
         if let Some(open) = self.open_now().as_ref() {
             let mut notices = open.notices.clone();
-            let recovery_saved = open.vault.settings().recovery_saved;
+            let settings = open.vault.settings();
+            let recovery_saved = settings.recovery_saved;
             let has_recovery_key = has(&open.vault, SlotKind::Recovery);
             if self.clock_wrong() {
                 notices.push(Notice::ClockWrong);
@@ -67,6 +78,10 @@ impl Authenticator {
                 notices,
                 accounts: u32::try_from(open.vault.accounts().count()).unwrap_or(u32::MAX),
                 has_recovery_key,
+                recovery_made: settings
+                    .recovery_made
+                    .filter(|_| has_recovery_key)
+                    .and_then(|at| u32::try_from(at).ok()),
                 recovery_saved,
             };
         }
@@ -97,17 +112,17 @@ impl Authenticator {
     /// # Errors
     /// None but our own mistakes; a vault that needs a passphrase is answered as locked.
     pub fn open(&self) -> Result<Status, Error> {
-        let status = self.status();
-        if status.state != VaultState::Locked || status.lock != Some(LockKind::Device) {
+        let status = self.look_afresh();
+        if !opens_by_itself(&status) {
             return Ok(status);
         }
         Ok(match self.open_by_device() {
-            Ok(()) => self.status(),
-            Err(error) => Status {
-                has_recovery_key: status.has_recovery_key,
-                ways: ways(error.code(), status.has_recovery_key),
-                ..trouble(&error)
-            },
+            Ok(()) => self.look_afresh(),
+            Err(error) => {
+                let report = error.report();
+                *self.trouble() = Some(report.clone());
+                troubled(report, &status)
+            }
         })
     }
 
@@ -170,7 +185,9 @@ impl Authenticator {
         passphrase: Option<&str>,
     ) -> Result<Status, Error> {
         let (keyring, kind) = self.keyring_for_new(passphrase)?;
-        let cost = passphrase.map(passphrase_cost).transpose()?;
+        let cost = passphrase
+            .map(|text| self.passphrase_cost(text))
+            .transpose()?;
         self.unlock_by(id, Arc::clone(&keyring), kind, unlock)?;
         let renewed = (|| {
             self.remember(keyring.as_ref(), id)?;
@@ -202,7 +219,9 @@ impl Authenticator {
         set_aside: bool,
         make: impl FnOnce(VaultId, NewSlot<'_>, UnixTime, &mut OsRandom) -> Result<Vault, Error>,
     ) -> Result<Status, Error> {
-        let cost = passphrase.map(passphrase_cost).transpose()?;
+        let cost = passphrase
+            .map(|text| self.passphrase_cost(text))
+            .transpose()?;
         {
             let _one_process = self.parts.file.lock()?;
             match self.look() {
@@ -261,7 +280,9 @@ impl Authenticator {
     /// # Errors
     /// [`ErrorCode::PassphraseTooShort`]; [`ErrorCode::PassphraseNeeded`] for `None` where there is no keyring.
     pub fn set_passphrase(&self, passphrase: Option<&str>) -> Result<Status, Error> {
-        let cost = passphrase.map(passphrase_cost).transpose()?;
+        let cost = passphrase
+            .map(|text| self.passphrase_cost(text))
+            .transpose()?;
         let (id, keyring, kind) = {
             let guard = self.open_now();
             let open = guard.as_ref().ok_or(ErrorCode::VaultLocked)?;
@@ -351,17 +372,27 @@ impl Authenticator {
             Ok(_) => good("data", "The vault's folder can be written."),
             Err(error) => bad("data", &error.into()),
         });
-        checks.push(match (self.parts.system_keyring)() {
-            Ok(keyring) => match keyring.get(VAULTS) {
-                Ok(_) => good("keyring", "The keyring answers."),
-                Err(error) => bad("keyring", &error.into()),
-            },
-            Err(error) => bad("keyring", &error.into()),
-        });
         let status = match self.open() {
             Ok(status) => status,
             Err(error) => trouble(&error),
         };
+        checks.push(match status.keyring {
+            // Such a vault lacks nothing where there is no keyring, so none is asked.
+            KeyringKind::File => good(
+                "keyring",
+                "No keyring of the system is used; the vault opens with its passphrase.",
+            ),
+            KeyringKind::Missing => good(
+                "keyring",
+                "No keyring of the system is used; a vault here opens with a passphrase.",
+            ),
+            KeyringKind::System => {
+                match (self.parts.system_keyring)().and_then(|keyring| keyring.get(VAULTS)) {
+                    Ok(_) => good("keyring", "The keyring answers."),
+                    Err(error) => bad("keyring", &error.into()),
+                }
+            }
+        });
         checks.push(match (&status.trouble, status.state) {
             (Some(report), _) => Check {
                 name: "vault",
@@ -587,6 +618,12 @@ impl Authenticator {
         }
     }
 
+    /// The cost of guessing this device's passphrase, once it is long enough to be worth one.
+    fn passphrase_cost(&self, passphrase: &str) -> Result<Argon2Cost, Error> {
+        long_enough(passphrase)?;
+        Ok((self.parts.passphrase_cost)())
+    }
+
     /// Puts in the slot that opens the vault day to day from now on.
     fn renew_lock(
         &self,
@@ -755,7 +792,23 @@ fn closed(state: VaultState, lock: Option<LockKind>, keyring: KeyringKind) -> St
         notices: Vec::new(),
         accounts: 0,
         has_recovery_key: false,
+        recovery_made: None,
         recovery_saved: false,
+    }
+}
+
+/// Whether it is shut and needs nobody's help to open.
+fn opens_by_itself(status: &Status) -> bool {
+    status.state == VaultState::Locked && status.lock == Some(LockKind::Device)
+}
+
+/// The same vault, with what keeps it shut.
+fn troubled(report: ErrorReport, status: &Status) -> Status {
+    Status {
+        ways: ways(report.code, status.has_recovery_key),
+        trouble: Some(report),
+        has_recovery_key: status.has_recovery_key,
+        ..closed(VaultState::Trouble, None, KeyringKind::System)
     }
 }
 
@@ -837,12 +890,13 @@ pub(crate) fn daily_slot<'a>(
     }
 }
 
-/// The cost of guessing this passphrase, once it is long enough to be worth one.
-pub(crate) fn passphrase_cost(passphrase: &str) -> Result<Argon2Cost, Error> {
+/// # Errors
+/// [`ErrorCode::PassphraseTooShort`].
+pub(crate) fn long_enough(passphrase: &str) -> Result<(), Error> {
     if passphrase.chars().count() < PASSPHRASE_CHARACTERS {
         return Err(ErrorCode::PassphraseTooShort.into());
     }
-    Ok(Argon2Cost::default())
+    Ok(())
 }
 
 fn modules(text: &str) -> Result<Vec<String>, Error> {

@@ -98,6 +98,8 @@ pub struct Status {
     pub accounts: u32,
     /// Whether any recovery key opens this vault.
     pub has_recovery_key: bool,
+    /// Unix time at which it was made; `None` while locked, and where nobody noted it.
+    pub recovery_made: Option<u32>,
     /// Whether the person said that the recovery key is written down.
     pub recovery_saved: bool,
 }

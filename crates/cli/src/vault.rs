@@ -412,25 +412,12 @@ pub fn doctor(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Re
         None => look_inside(authenticator, ask)?.map(Refusal::from),
     };
     let mut checks = authenticator.check();
-    let status = authenticator.status();
     if let Some(trouble) = &trouble {
         for check in checks
             .iter_mut()
             .filter(|check| check.name == "vault" && !check.good)
         {
             check.hint.clone_from(&trouble.hint);
-        }
-    }
-    if matches!(status.keyring, KeyringKind::File | KeyringKind::Missing) {
-        // A vault under a passphrase alone lacks nothing when there is no keyring.
-        for check in checks
-            .iter_mut()
-            .filter(|check| check.name == "keyring" && !check.good)
-        {
-            check.good = true;
-            check.message =
-                "No keyring of the system is used; the vault opens with its passphrase.".to_owned();
-            check.hint.clear();
         }
     }
     let good = checks.iter().all(|check| check.good);

@@ -15,6 +15,8 @@
 //! The kdf parameters of kinds 2 and 3 are memory in KiB, passes and lanes, four bytes big endian each, and the salt;
 //! kinds 1 and 4 have none.
 
+use std::time::Duration;
+
 use argon2::{Algorithm, Argon2, Block, Params, Version};
 use couchkey_otp::UnixTime;
 use rand_core::CryptoRng;
@@ -125,6 +127,12 @@ impl Argon2Cost {
     };
     /// The most memory that is ever used, in KiB: 1 GiB.
     pub const MAX_MEMORY_KIB: u32 = 1024 * 1024;
+    /// The most memory that a slot is made with because a machine is fast, in KiB: 256 MiB, which a small computer has
+    /// too.
+    pub const CALIBRATED_MEMORY_KIB: u32 = 256 * 1024;
+    /// What a person waits for at an unlock without minding: between half a second and a second.
+    pub const WORTH: Duration = Duration::from_millis(750);
+    const STEP_KIB: u32 = 16 * 1024;
     /// The most passes that are ever made.
     pub const MAX_PASSES: u32 = 20;
     /// The most lanes that are ever used.
@@ -144,6 +152,35 @@ impl Argon2Cost {
         };
         cost.check_for_making()?;
         Ok(cost)
+    }
+
+    /// The cost for a machine on which a guess at [`Argon2Cost::default`] takes this long: with the memory that makes it
+    /// [`Argon2Cost::WORTH`], in steps of 16 MiB, never less than the default and never more than
+    /// [`Argon2Cost::CALIBRATED_MEMORY_KIB`].
+    #[must_use]
+    pub fn for_machine(default_takes: Duration) -> Argon2Cost {
+        let default = Argon2Cost::default();
+        let memory = u128::from(default.memory_kib) * Self::WORTH.as_micros()
+            / default_takes.as_micros().max(1); // time grows in proportion with memory
+        let step = u128::from(Self::STEP_KIB);
+        let memory = u32::try_from(memory / step * step).unwrap_or(u32::MAX);
+        Argon2Cost {
+            memory_kib: memory.clamp(default.memory_kib, Self::CALIBRATED_MEMORY_KIB),
+            ..default
+        }
+    }
+
+    /// Pays it once for nothing, so that a shell can measure how long it takes.
+    ///
+    /// # Errors
+    ///
+    /// There is not that much memory, or the cost is above the maxima.
+    pub fn pay(self) -> Result<(), SlotError> {
+        let kdf = Kdf {
+            cost: self,
+            salt: [0; 16],
+        };
+        kdf.stretch("a passphrase that opens nothing").map(drop)
     }
 
     /// Memory in KiB.
@@ -691,6 +728,49 @@ mod tests {
             Argon2Cost::new(64 * 1024, 3, 4),
             Ok(cost),
             "and may be asked for"
+        );
+    }
+
+    #[test]
+    fn a_fast_machine_pays_with_more_memory_and_none_with_less_than_the_default() {
+        let mib = |takes_ms: u64| {
+            let cost = Argon2Cost::for_machine(Duration::from_millis(takes_ms));
+            assert_eq!(
+                (cost.passes(), cost.lanes()),
+                (3, 4),
+                "only memory is moved"
+            );
+            assert_eq!(
+                Argon2Cost::new(cost.memory_kib(), 3, 4),
+                Ok(cost),
+                "a slot can be made with it"
+            );
+            cost.memory_kib() / 1024
+        };
+        for (takes_ms, wanted) in [
+            (0, 256),
+            (50, 256),
+            (187, 256), // three quarters of a second with four times the memory
+            (200, 240),
+            (426, 112),
+            (750, 64),
+            (5_000, 64), // a busy or an old machine waits, and is as safe
+            (u64::MAX, 64),
+        ] {
+            assert_eq!(mib(takes_ms), wanted, "64 MiB in {takes_ms} ms");
+        }
+    }
+
+    #[test]
+    fn a_cost_can_be_tried_out_and_is_refused_as_a_slot_would_be() {
+        assert_eq!(COST.pay(), Ok(()), "the floor");
+        let much = Argon2Cost {
+            memory_kib: Argon2Cost::MAX_MEMORY_KIB + 1,
+            ..COST
+        };
+        assert!(
+            matches!(much.pay(), Err(SlotError::CostTooHigh { .. })),
+            "before it is paid"
         );
     }
 

@@ -101,7 +101,7 @@ class Room {
 
   /** A refusal that leaves no way on: the Trouble screen says what helps. */
   trouble(refusal: ErrorReport): void {
-    const known: Status = { state: "trouble", lock: null, keyring: "system", trouble: null, ways: [], notices: [], accounts: 0, hasRecoveryKey: false, recoverySaved: false };
+    const known: Status = { state: "trouble", lock: null, keyring: "system", trouble: null, ways: [], notices: [], accounts: 0, hasRecoveryKey: false, recoveryMade: null, recoverySaved: false };
     this.status = { ...(this.status ?? known), state: "trouble", trouble: refusal };
     this.#show(null);
     this.go({ name: "trouble" });

@@ -913,6 +913,8 @@ export type Status = {
 	accounts: number,
 	/**  Whether any recovery key opens this vault. */
 	hasRecoveryKey: boolean,
+	/**  Unix time at which it was made; `None` while locked, and where nobody noted it. */
+	recoveryMade: number | null,
 	/**  Whether the person said that the recovery key is written down. */
 	recoverySaved: boolean,
 };

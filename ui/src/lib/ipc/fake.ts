@@ -135,6 +135,7 @@ export function makeFake(host: Window): Ipc {
     notices: (query.get("notices") ?? "").split(",").filter(Boolean) as Notice[],
     accounts: accounts.length,
     hasRecoveryKey: !query.has("no-recovery") && scenario !== "first-run",
+    recoveryMade: query.has("no-recovery") || scenario === "first-run" ? null : 1_793_966_400, // 2026-11-06
     recoverySaved: !query.has("no-recovery") && scenario !== "first-run",
   };
   const controls: FakeControls = {
@@ -484,6 +485,7 @@ export function makeFake(host: Window): Ipc {
     },
     async makeRecoveryKey() {
       status.hasRecoveryKey = true;
+      status.recoveryMade = now();
       status.recoverySaved = false;
       const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
       const groups = Array.from({ length: 9 }, (_, g) =>
