@@ -341,10 +341,37 @@ fn nothing_is_deleted_at_once() {
     assert_eq!(names(&later), ALL_THREE, "back in its place");
     later.remove(&id).expect("it can be written");
     machine.clock.set(NOW + 60 * day + day);
+    assert_eq!(
+        machine.start_open().trash().expect("open")[0].days_left,
+        7,
+        "once more it is looked at"
+    );
+    machine.clock.set(NOW + 70 * day);
     assert!(
         machine.start_open().trash().expect("open").is_empty(),
         "after thirty days it is gone"
     );
+}
+
+/// A clock that is decades ahead while the app is opened, more than once, and right again afterwards.
+#[test]
+fn a_clock_decades_ahead_does_not_empty_the_trash() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let id = app.codes().expect("open").accounts[1].id.clone();
+    app.remove(&id).expect("it can be written");
+    for ahead in [20, 20, 40, 60] {
+        machine.clock.set(NOW + ahead * 366 * 24 * 60 * 60);
+        assert_eq!(
+            machine.start_open().trash().expect("open").len(),
+            1,
+            "ahead"
+        );
+    }
+    machine.clock.set(NOW + 1);
+    let later = machine.start_open();
+    later.restore(&id).expect("it can be written");
+    assert_eq!(names(&later), ALL_THREE, "back in its place");
 }
 
 #[test]

@@ -299,11 +299,7 @@ impl Authenticator {
         notices.sort_unstable();
         notices.dedup();
         let now = self.now();
-        let spoilt = opened.vault.trash().any(|(place, _)| {
-            place
-                .trashed
-                .is_some_and(|at| at.as_secs() + limits::TRASH_SECONDS <= now.as_secs())
-        });
+        let spoilt = opened.vault.wants_purge(now);
         *self.trouble() = None;
         *self.open_now() = Some(Open {
             stamp: self.parts.file.stamp(),

@@ -1,7 +1,7 @@
 //! Every day: the codes, one code to copy, the order of the list, names, the trash, the settings.
 
 use couchkey_otp::{Kind, UnixTime};
-use couchkey_vault::{Account, AccountId, Edit, Place, limits::TRASH_SECONDS};
+use couchkey_vault::{Account, AccountId, Edit, Place};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
@@ -210,7 +210,7 @@ impl Authenticator {
                 .trash()
                 .map(|(place, account)| {
                     let removed = place.trashed.unwrap_or(now);
-                    let gone = removed.as_secs().saturating_add(TRASH_SECONDS);
+                    let gone = vault.rests_until(place, now).unwrap_or(now).as_secs();
                     TrashRow {
                         id: place.id.to_string(),
                         issuer: account.issuer.clone(),

@@ -65,6 +65,7 @@ mod seal;
 mod settings;
 mod slot;
 mod survey;
+mod trash;
 mod vault;
 
 #[cfg(test)]

@@ -33,6 +33,10 @@ pub struct Settings {
     /// The folder for backups, as this device's system spells it; `None` is the usual one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub backup_folder: Option<String>,
+    /// When something in the trash was first seen to have rested its time, in seconds since 1970. Nobody chose it; it
+    /// stands here because it has to be kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trash_seen_over: Option<u64>,
 }
 
 impl Default for Settings {
@@ -50,6 +54,7 @@ impl Default for Settings {
             recovery_proven: None,
             backups_off: false,
             backup_folder: None,
+            trash_seen_over: None,
         }
     }
 }

@@ -376,29 +376,6 @@ impl Vault {
         self.set_trashed(id, None)
     }
 
-    /// Deletes what has been in the trash for more than thirty days, and says how many that were. A clock that went
-    /// backwards deletes nothing.
-    pub fn purge(&mut self, now: UnixTime) -> usize {
-        let before = self.entries.len();
-        let mut left = Vec::new();
-        self.entries.retain(|entry| {
-            let rests = entry.place.trashed.is_none_or(|since| {
-                now.as_secs().saturating_sub(since.as_secs()) <= limits::TRASH_SECONDS
-            });
-            left.extend(entry.bundle.filter(|_| !rests));
-            rests
-        });
-        let purged = before - self.entries.len();
-        for bundle in left {
-            self.touch(bundle);
-        }
-        if purged > 0 {
-            self.list_damaged();
-            self.changed();
-        }
-        purged
-    }
-
     /// Moves an account's counter on by one and gives the new one (RFC 4226, section 7.2). Save before the code that
     /// belongs to the old one is shown: a counter that falls back repeats codes.
     ///

@@ -332,11 +332,79 @@ fn nothing_is_deleted_at_once() {
     assert_eq!(ids(&vault)[1], id, "it is where it was");
     vault.remove(id, NOW).expect("it is listed");
     let later = UnixTime::from_secs(day(30).as_secs() + 1);
-    assert_eq!(vault.purge(later), 1, "more than thirty days");
+    assert_eq!(vault.purge(later), 0, "not at the first look");
+    let place = vault.place(id).expect("it rests").clone();
+    assert_eq!(
+        vault.rests_until(&place, later),
+        Some(UnixTime::from_secs(day(37).as_secs() + 1)),
+        "a week more"
+    );
+    store.save(&mut vault, &mut rng);
+    let mut vault = store.opened().vault;
+    assert_eq!(vault.purge(day(37)), 0, "a week to the second");
+    assert_eq!(vault.purge(day(38)), 1, "at the second look");
     assert!(vault.place(id).is_none(), "now it is gone");
     store.save(&mut vault, &mut rng);
     let opened = store.without_files().opened();
     assert_eq!(opened.vault.accounts().count(), 2, "from the keyring too");
+}
+
+/// Decades ahead, and back; ahead twice, by different times; a battery that is empty. The trash outlives all of it.
+#[test]
+fn a_clock_that_is_wrong_by_decades_does_not_empty_the_trash() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let (id, other) = (ids(&vault)[1], ids(&vault)[2]);
+    vault.remove(id, NOW).expect("it is listed");
+    let looks = [
+        (1, "it rests"),
+        (40 * 366, "forty years ahead"),
+        (40 * 366 + 1, "and the next day"),
+        (2, "the clock is set right"),
+        (20 * 366, "twenty years ahead"),
+        (40 * 366, "and forty: longer than a year after"),
+        (3, "the clock is set right"),
+        (40 * 366, "again"),
+        (20 * 366, "and back, but not all the way"),
+        (4, "the clock is set right"),
+    ];
+    for (days, what) in looks {
+        assert_eq!(vault.purge(day(days)), 0, "{what}");
+        store.save(&mut vault, &mut rng);
+        vault = store.opened().vault;
+    }
+    assert_eq!(vault.purge(UnixTime::from_secs(0)), 0, "1970");
+
+    // One was over at the first look; the other is only by a clock that jumped in between.
+    assert_eq!(vault.purge(day(60)), 0, "seen");
+    vault.remove(other, day(60)).expect("it is listed");
+    assert_eq!(vault.purge(day(60 + 300)), 1, "what was over then");
+    assert!(vault.place(id).is_none(), "gone, after sixty days");
+    assert!(vault.place(other).is_some(), "it was not seen to be over");
+    assert_eq!(vault.purge(day(61)), 0, "and rests");
+}
+
+#[test]
+fn the_trash_is_looked_at_only_when_something_is_over() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let id = ids(&vault)[1];
+    assert!(!vault.wants_purge(day(1000)), "nothing is in it");
+    vault.remove(id, NOW).expect("it is listed");
+    assert!(!vault.wants_purge(day(30)), "it rests");
+    assert!(vault.wants_purge(day(31)), "to be noted");
+    assert_eq!(vault.purge(day(31)), 0, "noted");
+    store.save(&mut vault, &mut rng);
+    assert!(
+        !vault.wants_purge(day(32)),
+        "for a week there is nothing to do"
+    );
+    assert!(vault.wants_purge(day(39)), "to be deleted");
+    vault.restore(id).expect("it rests");
+    assert!(vault.wants_purge(day(39)), "to be forgotten");
+    assert_eq!(vault.purge(day(39)), 0, "forgotten");
+    vault.remove(id, day(39)).expect("it is listed");
+    assert_eq!(vault.purge(day(70)), 0, "noted anew");
 }
 
 #[test]
@@ -464,6 +532,7 @@ fn settings_are_kept_in_the_file() {
         recovery_proven: Some(1_700_000_002),
         backups_off: true,
         backup_folder: Some("/media/somebody/stick".into()),
+        trash_seen_over: Some(1_700_000_003),
     };
     vault.set_settings(settings.clone());
     store.save(&mut vault, &mut rng);

@@ -49,8 +49,9 @@ const CHANGES: &[(&str, Change)] = &[
         vault.restore(id).expect("it is in the trash");
     }),
     ("purge", |vault, _| {
-        let later = UnixTime::from_secs(NOW.as_secs() + 31 * 86_400);
-        assert_eq!(vault.purge(later), 1, "the one in the trash");
+        let days = |days| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+        assert_eq!(vault.purge(days(31)), 0, "seen to be over");
+        assert_eq!(vault.purge(days(39)), 1, "the one in the trash");
     }),
     ("move", |vault, _| {
         vault.move_to(nth(vault, 5), 0).expect("it is listed");
