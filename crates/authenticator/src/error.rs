@@ -192,6 +192,8 @@ codes! {
     ImportUnknown "import_unknown"
     /// Import: opens only in the account that made it.
     ImportRestricted "import_restricted"
+    /// Import: one of several files that belong together.
+    ImportIncomplete "import_incomplete"
     /// Import: known, and not read.
     ImportUnsupported "import_unsupported"
     /// Import: more bytes or entries than we read.
@@ -424,6 +426,7 @@ fn import_code(error: &ImportError) -> ErrorCode {
         ImportError::WrongPassword { .. } => ErrorCode::ImportWrongPassword,
         ImportError::NewerVersion { .. } => ErrorCode::ImportNewerVersion,
         ImportError::AccountRestricted { .. } => ErrorCode::ImportRestricted,
+        ImportError::Incomplete { .. } => ErrorCode::ImportIncomplete,
         ImportError::UnsupportedVariant { .. } => ErrorCode::ImportUnsupported,
         ImportError::TooLarge { .. } | ImportError::TooManyEntries { .. } => {
             ErrorCode::ImportTooLarge
@@ -719,6 +722,10 @@ fn sentences(code: ErrorCode) -> (&'static str, &'static str) {
         C::ImportRestricted => (
             "This export opens only in the account that made it.",
             "Export again, and choose the kind that is protected by a password, or the one without encryption.",
+        ),
+        C::ImportIncomplete => (
+            "This file is only a part of what that app keeps.",
+            "Put the whole folder that it lies in (maFiles, for Steam Desktop Authenticator) into a zip file, and choose that.",
         ),
         C::ImportUnsupported => (
             "This kind of export is not read here.",

@@ -15,9 +15,11 @@ mod prefs;
 
 mod aegis;
 mod andotp;
+mod authme;
 mod authy;
 mod battle_net;
 mod bitwarden;
+mod cotp;
 mod duo;
 mod ente;
 mod extension;
@@ -27,6 +29,7 @@ mod html;
 mod keepass;
 mod known;
 mod lastpass;
+mod otp_client;
 mod proton;
 #[cfg(any(
     target_os = "linux",
@@ -183,7 +186,7 @@ pub enum SkipReason {
     /// It is not in the shape that this format gives to an entry.
     #[error("it is damaged")]
     Damaged,
-    /// A part of a Google export that came in several QR codes, and is not among them.
+    /// A part that the export names and that is not there: one of several QR codes of Google's, a file of Steam's.
     #[error("this part of the export is missing")]
     MissingPart,
     /// Its own encryption does not open, although that of the file did.
@@ -244,6 +247,12 @@ pub enum ImportError {
     /// Its key never leaves the other app or account: nobody else can open it.
     #[error("this export of {} opens only in the account that made it", .format.name())]
     AccountRestricted {
+        /// Whose export it is.
+        format: Format,
+    },
+    /// A part of what the other app keeps in several files, and nothing without the rest.
+    #[error("this is only a part of what {} keeps", .format.name())]
+    Incomplete {
         /// Whose export it is.
         format: Format,
     },
@@ -328,6 +337,9 @@ const READERS: &[Reader] = &[
     lastpass::read,
     steam::read,
     duo::read,
+    cotp::read,
+    otp_client::read,
+    authme::read,
     zipped::read,
     extension::read,
     keepass::read,

@@ -156,6 +156,7 @@ fn name(error: ImportError) -> (&'static str, Option<&'static str>) {
         ImportError::Damaged { format } => ("Damaged", format),
         ImportError::NewerVersion { format } => ("NewerVersion", format),
         ImportError::AccountRestricted { format } => ("AccountRestricted", format),
+        ImportError::Incomplete { format } => ("Incomplete", format),
         ImportError::UnsupportedVariant { format } => ("UnsupportedVariant", format),
         ImportError::TooManyEntries { format } => ("TooManyEntries", format),
         ImportError::TooCostly { format, .. } => ("TooCostly", format),

@@ -549,7 +549,36 @@ def steam():
              "identity_secret": "AAAA"}
     write("steam.json", dump({"accounts": {"a": entry, "b": entry | {"shared_secret": "!"}}}))
     write("steam.maFile", dump(entry))
-    write("steam-manifest.json", dump({"encrypted": True, "first_run": False, "entries": []}))
+
+    def folder(name, encrypted, listed, files, changed=None):
+        """The folder of Steam Desktop Authenticator, zipped: a list, and the files that it names."""
+        files = {f"maFiles/{file}": dump(inside).encode() for file, inside in files.items()}
+        entries = []
+        for number, file in enumerate(listed):
+            iv, short = salt(f"{name} iv {number}", 16), salt(f"{name} {number}", 8)
+            entries.append({"encryption_iv": b64(iv) if encrypted else None, "filename": file, "steamid": number,
+                            "encryption_salt": b64(short) if encrypted else None})
+            at = f"maFiles/{file}"
+            if encrypted and at in files:
+                password = b"another" if file == "other.maFile" else PASSWORD
+                key = hashlib.pbkdf2_hmac("sha1", password, short, 50000, 32)
+                files[at] = b64(cbc(key, iv, files[at])).encode()
+        files |= {f"maFiles/{file}": inside for file, inside in (changed or {}).items()}
+        manifest = {"encrypted": encrypted, "first_run": False, "entries": entries, "periodic_checking": False}
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for at, inside in {"maFiles/manifest.json": dump(manifest).encode(), **files}.items():
+                archive.writestr(zipfile.ZipInfo(at, (2024, 1, 1, 0, 0, 0)), inside)
+        write(name, out.getvalue())
+        return manifest
+
+    write("steam-manifest.json", dump(folder("steam-folder.zip", True, ["1.maFile"], {"1.maFile": entry})))
+    folder("steam-folder-plain.zip", False, ["1.maFile"], {"1.maFile": entry})
+    files = {name: entry for name in ("1.maFile", "2.maFile", "3.maFile", "other.maFile")}
+    folder("steam-folder-odd.zip", True, [*files, "gone.maFile"], files,
+           {"2.maFile": b"what is this", "3.maFile": b"AAAA", "unlisted.maFile": b"{"})
+    many = [f"{number}.maFile" for number in range(201)]
+    folder("steam-folder-many.zip", True, many, {})
 
 
 def duo():
@@ -667,10 +696,54 @@ def extension():
     entries = {f"h{9 - at}": entry(at, account) for at, account in enumerate(ACCOUNTS)}
     write("extension.json", dump(entries))
     odd = [entry(0, ACCOUNTS[0]) | {"type": "hex", "secret": ACCOUNTS[0][6].hex()}, entry(1, ACCOUNTS[1]) | {"type": "x"},
-           entry(4, ACCOUNTS[4]) | {"counter": None}, 5]
+           entry(4, ACCOUNTS[4]) | {"counter": None}, 5, entry(7, ACCOUNTS[7]) | {"type": "totp"}]
+    odd[-1]["secret"] = "stm-" + odd[-1]["secret"]  # as it once was written
     write("extension-odd.json", dump({f"h{at}": e for at, e in enumerate(odd)}))
-    sealed = {"dataType": "EncOTPStorage", "data": "U2FsdGVkX1+AAAA", "keyId": "k", "index": 0}
-    write("extension-encrypted.json", dump({"h0": sealed, "k": {"dataType": "Key", "id": "k", "salt": "s", "version": 3}}))
+
+    def sealed(name, passphrase, plain):
+        """As CryptoJS does it, after OpenSSL's enc -aes-256-cbc -md md5."""
+        short, made = salt(f"extension {name}", 8), [b""]
+        while len(made) < 4:
+            made.append(hashlib.md5(made[-1] + passphrase + short).digest())
+        made = b"".join(made)
+        return b64(b"Salted__" + short + cbc(made[:32], made[32:48], plain))
+
+    def secrets_sealed(passphrase):
+        return {name: e | {"encrypted": True, "secret": sealed(name, passphrase, e["secret"].encode())}
+                for name, e in entries.items()}
+
+    # First: the person's own passphrase.
+    write("extension-secrets.json", dump(secrets_sealed(PASSWORD)))
+    # Then: a random one, sealed under theirs.
+    random = salt("extension random", 120)
+    key = {"enc": sealed("key", PASSWORD, random), "hash": "$argon2id$v=19$m=16384,t=1,p=1$AAAA$AAAA"}
+    wrapped = {"key": key} | secrets_sealed(random.hex().encode())
+    write("extension-wrapped.json", dump(wrapped))
+    write("extension-wrapped-cut.json", dump(wrapped | {"key": key | {"enc": "AAAA"}}))
+
+    # Today: the hash of theirs, and whole entries.
+    def hashed(name, password=PASSWORD):
+        raw = hash_secret_raw(password, salt(name, 16).hex().encode(), 2, 19456, 1, 32, Type.ID)
+        return base64.b64encode(raw).rstrip(b"=")
+
+    def key_of(name):
+        return {"dataType": "Key", "id": name, "salt": salt(name, 16).hex(), "hash": key["hash"], "version": 3}
+
+    def whole(name, e, key_id="k", password=PASSWORD):
+        inside = dump(e | {"encrypted": True, "keyId": key_id}).encode()
+        return {"dataType": "EncOTPStorage", "data": sealed(name, hashed(key_id, password), inside), "keyId": key_id,
+                "index": e["index"]}
+
+    encrypted = {name: whole(name, e) for name, e in entries.items()} | {"k": key_of("k")}
+    write("extension-encrypted.json", dump(encrypted))
+    one, two, three, four = (entry(at, ACCOUNTS[at]) for at in range(4))
+    odd = {"h0": whole("h0", one), "h1": two, "h2": whole("h2", three, "other", b"another"), "k": key_of("k"),
+           "other": key_of("other"), "h3": whole("h3", four, "gone"), "h4": whole("h4", four) | {"data": "U2FsdGVkX1+AAAA"}}
+    write("extension-encrypted-odd.json", dump(odd))
+    write("extension-encrypted-newer.json", dump(encrypted | {"h9": encrypted["h9"] | {"data": "v4:AAAA"}}))
+    ids = [f"k{number}" for number in range(11)]
+    many = {f"h{at}": encrypted["h9"] | {"keyId": id} for at, id in enumerate(ids)} | {id: key_of(id) for id in ids}
+    write("extension-encrypted-many.json", dump(many))
 
 
 def sqlite():
@@ -859,11 +932,97 @@ def keepass():
     three("keepass-3-deep.kdbx", [], deep=20_000)
 
 
-def known():
-    """Only the signs of what is not read."""
-    write("otpclient.bin", b"OTPClient" + bytes(64))
-    write("authme.authme", dump({"role": "export", "encrypted": False, "codes": "", "version": 3}))
-    write("cotp.json", dump({"version": 1, "nonce": "", "cipher": "", "salt": ""}))
+def cotp():
+    def element(account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        hotp = kind == "hotp"
+        return {"secret": b32(key), "issuer": issuer, "label": name, "digits": digits, "type": kind.upper(),
+                "algorithm": algorithm, "period": 30 if hotp else moving, "counter": moving if hotp else None, "pin": None}
+
+    def database(inside, **changed):
+        key, nonce = argon2id(salt("cotp", 16), 32768, 4, 4), salt("cotp nonce", 24)
+        sealed = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(dump(inside).encode(), None, nonce, key)
+        return {"version": 1, "nonce": b64(nonce), "salt": b64(salt("cotp", 16)), "cipher": b64(sealed)} | changed
+
+    elements = [element(account) for account in ACCOUNTS]
+    plain = {"version": 2, "elements": elements}
+    write("cotp.json", dump(plain))
+    write("cotp-newer.json", dump(plain | {"version": 3}))
+    write("cotp-database.json", dump(database(plain)))
+    write("cotp-database-first.json", dump(database(elements)))  # before lists had a version
+    write("cotp-database-newer.json", dump(database(plain, version=2)))
+    write("cotp-database-nonce.json", dump(database(plain, nonce=b64(salt("cotp nonce", 12)))))
+    write("cotp-database-short.json", dump(database(plain, cipher="AAAA")))
+    odd = [elements[0] | {"type": "YANDEX", "pin": "1234"}, elements[1] | {"type": "MOTP", "secret": "e3152afee62599c8"},
+           elements[2] | {"algorithm": "MD5"}, elements[4] | {"counter": None}, elements[5] | {"secret": "018"}, 4, elements[3]]
+    write("cotp-odd.json", dump({"version": 2, "elements": odd}))
+
+
+def otp_client():
+    def token(at, account):
+        kind, issuer, name, algorithm, digits, moving, key = account
+        value = {"type": "HOTP" if kind == "hotp" else "TOTP", "label": name, "issuer": issuer, "digits": digits,
+                 "algo": algorithm, "secret": b32(key), "counter" if kind == "hotp" else "period": moving}
+        return value | ({"group": GROUPS[at]} if at < 2 else {})
+
+    tokens = [token(at, account) for at, account in enumerate(ACCOUNTS)]
+    iv, long_salt = salt("otpclient iv", 16), salt("otpclient", 32)
+    numbers = lambda order, cost: struct.pack(order + "3I", *cost)  # passes, KiB, lanes
+
+    def database(header, cost, inside, password=PASSWORD):
+        passes, kib, lanes = cost
+        key = hash_secret_raw(password, long_salt, passes, kib, lanes, 32, Type.ID)
+        return header + gcm(key, iv, inside, header)
+
+    def three(inside, cost=(1, 8192, 1), pays=(1, 8192, 1), version=3):
+        header = b"OTPClient" + struct.pack(">I", version) + iv + long_salt + numbers(">", cost)
+        return database(header, pays, inside)
+
+    text = dump(tokens, separators=(",", ":")).encode()
+    two = b"OTPClient" + bytes(3) + struct.pack("<I", 2) + iv + long_salt
+    later = two + numbers("<", (1, 8192, 1))
+    write("otpclient.bin", three(text))
+    write("otpclient-2.bin", database(later, (1, 8192, 1), text + b"\0"))
+    write("otpclient-2-first.bin", database(two, (4, 131072, 4), text + b"\0"))  # before costs were in the file
+    # The password is "pässword", of which the app took eight bytes for eight characters.
+    write("otpclient-2-length.bin", database(later, (1, 8192, 1), text, "pässword".encode()[:8]))
+    write("otpclient-newer.bin", three(text, version=4))
+    write("otpclient-older.bin", three(text, version=1))
+    write("otpclient-memory.bin", three(text, (1, (1 << 20) + 1, 1)))
+    write("otpclient-passes.bin", three(text, (21, 8192, 1)))
+    write("otpclient-no-cost.bin", three(text, (0, 8192, 1)))
+    odd = [tokens[0] | {"type": "PUSH"}, tokens[1] | {"algo": "MD5"}, {"type": "HOTP", "label": "x", "secret": "GEZDGNBV"},
+           tokens[3] | {"period": 0}, "?", tokens[7] | {"issuer": "STEAM"}]
+    write("otpclient-odd.bin", three(dump(odd).encode()))
+    write("otpclient-list.bin", three(b'{"tokens": []}'))
+
+
+def authme():
+    def lines(name, key, issuer, kind="OTP_TOTP"):
+        return f"\nName:   {name} \nSecret: {b32(key)} \nIssuer: {issuer} \nType:   {kind}\n"
+
+    def export(text, **changed):
+        value = {"role": "codes", "encrypted": False, "codes": b64(text.encode()), "date": "2024.01.01-000000", "version": 3}
+        return dump(value | changed, indent="\t")
+
+    def from_link(account):
+        """A link of a QR code, cut as the app does it: at its secret, and all that follows is the issuer."""
+        start, rest = uri(account).removeprefix("otpauth://totp/").split("?secret=")
+        _, issuer = rest.split("&issuer=")
+        return lines(start, account[6], issuer)
+
+    first, second, third, fourth = ACCOUNTS[:4]
+    text = lines(f"{first[1]}:{first[2]}", first[6], first[1]) + from_link(second) + from_link(third)
+    text += lines(fourth[2], fourth[6], fourth[2])
+    write("authme.authme", export(text))
+    inside = [lines(a[2], a[6], a[1]) for a in (first, fourth)]
+    write("authme-two-imports.authme", export('"' + '","'.join(inside) + '"'))
+    write("authme-newer.authme", export(text, version=4))
+    write("authme-own.authme", export("sealed", encrypted=True))
+    odd = lines("a", b"", "A") + lines("b", b"12345678", "B", "OTP_HOTP") + "Name: c\nIssuer: C\nType: OTP_TOTP\n"
+    odd += "Name: d\nwith a second line\nSecret: GEZDGNBV\nSecret: GEZDGNBV\n" + lines(fourth[2], fourth[6], "")
+    write("authme-odd.authme", export(odd))
+    write("authme-nothing.authme", export("what is this"))
 
 
 def main():
@@ -889,7 +1048,9 @@ def main():
     extension()
     sqlite()
     keepass()
-    known()
+    cotp()
+    otp_client()
+    authme()
 
 
 main()

@@ -85,6 +85,7 @@ export const errorWords: Record<ErrorCode, ErrorWords> = {
   import_newer_version: { title: m.error_import_newer_version_title, cure: m.error_import_newer_version_cure },
   import_unknown: { title: m.error_import_unknown_title, cure: m.error_import_unknown_cure },
   import_restricted: { title: m.error_import_restricted_title, cure: m.error_import_restricted_cure },
+  import_incomplete: { title: m.error_import_incomplete_title, cure: m.error_import_incomplete_cure },
   import_unsupported: { title: m.error_import_unsupported_title, cure: m.error_import_unsupported_cure },
   import_too_large: { title: m.error_import_too_large_title, cure: m.error_import_too_large_cure },
   import_too_costly: { title: m.error_import_too_costly_title, cure: m.error_import_too_costly_cure },

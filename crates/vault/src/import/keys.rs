@@ -2,8 +2,11 @@
 
 use std::ops::ControlFlow;
 
-use aes_gcm::Aes256Gcm;
+use aes_gcm::aead::array::sizes::U16;
 use aes_gcm::aead::{Aead, KeyInit, Payload};
+use aes_gcm::aes::Aes256;
+use aes_gcm::{Aes256Gcm, AesGcm};
+use chacha20poly1305::XChaCha20Poly1305;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use zeroize::Zeroizing;
@@ -105,16 +108,31 @@ pub(super) fn argon2id(
     Ok(key)
 }
 
-/// AES-256-GCM with a nonce of 12 bytes and the tag at the end; `None` where the seal does not hold.
+/// AES-256-GCM with a nonce of 12 or 16 bytes and the tag at the end; `None` where the seal does not hold.
 pub(super) fn open_gcm(
     key: &[u8; 32],
     nonce: &[u8],
     sealed: &[u8],
     aad: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
-    let nonce: &[u8; 12] = nonce.try_into().ok()?;
     let payload = Payload { msg: sealed, aad };
-    let plain = Aes256Gcm::new(key.into()).decrypt(nonce.into(), payload);
+    let plain = match <&[u8; 16]>::try_from(nonce) {
+        Ok(nonce) => AesGcm::<Aes256, U16>::new(key.into()).decrypt(nonce.into(), payload),
+        Err(_) => {
+            let nonce: &[u8; 12] = nonce.try_into().ok()?;
+            Aes256Gcm::new(key.into()).decrypt(nonce.into(), payload)
+        }
+    };
+    plain.ok().map(Zeroizing::new)
+}
+
+/// XChaCha20-Poly1305 with the tag at the end; `None` where the seal does not hold.
+pub(super) fn open_xchacha(
+    key: &[u8; 32],
+    nonce: &[u8; 24],
+    sealed: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    let plain = XChaCha20Poly1305::new(key.into()).decrypt(nonce.into(), sealed);
     plain.ok().map(Zeroizing::new)
 }
 

@@ -21,22 +21,9 @@ pub(super) fn read(
     _: Option<&str>,
     _: Watch<'_>,
 ) -> Option<Result<Import, ImportError>> {
-    let format = known(file)?;
-    Some(Err(ImportError::UnsupportedVariant { format }))
-}
-
-fn known(file: &File<'_>) -> Option<Format> {
-    if file.bytes.starts_with(b"OTPClient") {
-        return Some(Format::OtpClient);
-    }
-    if file.json.has(&["role", "encrypted", "codes"]) {
-        return Some(Format::Authme);
-    }
-    if file.json.has(&["nonce", "cipher", "salt"]) {
-        return Some(Format::Cotp);
-    }
     // Reached only where this program is without SQLite.
-    database(file)
+    let format = database(file)?;
+    Some(Err(ImportError::UnsupportedVariant { format }))
 }
 
 /// Whose database it is, by its bytes alone.

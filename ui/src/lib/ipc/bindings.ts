@@ -519,6 +519,8 @@ export type ErrorCode =
 "import_unknown" |
 /**  Import: opens only in the account that made it. */
 "import_restricted" |
+/**  Import: one of several files that belong together. */
+"import_incomplete" |
 /**  Import: known, and not read. */
 "import_unsupported" |
 /**  Import: more bytes or entries than we read. */
