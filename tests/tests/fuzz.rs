@@ -17,6 +17,7 @@ const MUTATIONS: &[(&str, u32)] = &[
     ("head", 60_000),
     ("recovery_key", 60_000),
     ("import", 60_000),
+    ("keepass", 6_000),
     ("picture", 6_000),
 ];
 
@@ -113,6 +114,8 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             seeds.extend(files(&root.join("vectors/import")));
             seeds.push(uri(1).into_bytes());
         }
+        // Its first bytes are in the corpus.
+        "keepass" => {}
         "picture" => seeds.extend(files(&root.join("vectors/qr"))),
         other => panic!("{other} has no seeds"),
     }

@@ -27,6 +27,7 @@ mod freeotp;
 mod freeotp_plus;
 mod html;
 mod keepass;
+mod keepass_seal;
 mod known;
 mod lastpass;
 mod otp_client;

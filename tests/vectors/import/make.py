@@ -896,11 +896,7 @@ def keepass():
     write("keepass-newer.kdbx", good[:10] + b"\5" + good[11:])
     write("keepass-1.kdb", good[:4] + b"\x65" + good[5:])
 
-    # Version 3 by hand: a header, AES-CBC over blocks with their hashes, gzip.
-    def three(name, entries, rounds=60, deep=0):
-        def field(number, data):
-            return struct.pack("<BH", number, len(data)) + data
-
+    def document(name, entries, deep=0, meta=""):
         def entry(at, title, user, texts):
             texts = {"Title": title, "UserName": user} | texts
             strings = "".join(f"<String><Key>{k}</Key><Value>{html.escape(v)}</Value></String>" for k, v in texts.items())
@@ -908,28 +904,105 @@ def keepass():
 
         inside = "".join(entry(at, *e) for at, e in enumerate(entries))
         group = f"<Group><UUID>{b64(salt(name, 16))}</UUID><Name>Root</Name>"
-        xml = ('<?xml version="1.0" encoding="utf-8"?><KeePassFile><Meta><Generator>make.py</Generator></Meta><Root>'
+        xml = (f'<?xml version="1.0" encoding="utf-8"?><KeePassFile><Meta><Generator>make.py</Generator>{meta}</Meta><Root>'
                + group + inside + group * deep + "</Group>" * (deep + 1) + "</Root></KeePassFile>")
-        body = gzip.compress(xml.encode(), mtime=0)
+        return xml.encode()
+
+    pack = lambda data: gzip.compress(data, mtime=0)
+
+    def by_aes(turn, rounds):
+        key = hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest()
+        ecb = Cipher(algorithms.AES(turn), modes.ECB()).encryptor()
+        for _ in range(rounds):
+            key = ecb.update(key)
+        return hashlib.sha256(key).digest()
+
+    # Version 3 by hand: a header, AES-CBC over blocks with their hashes, gzip.
+    def three(name, xml, rounds=60, packed=True):
+        def field(number, data):
+            return struct.pack("<BH", number, len(data)) + data
+
+        body = pack(xml) if packed else xml
         seed, turn, iv, start, inner = (salt(f"{name} {part}", 16 if part == "iv" else 32)
                                         for part in ("seed", "turn", "iv", "start", "inner"))
         header = bytes.fromhex("03d9a29a67fb4bb501000300") + b"".join([
-            field(2, bytes.fromhex("31c1f2e6bf714350be5805216afc5aff")), field(3, struct.pack("<I", 1)), field(4, seed),
-            field(5, turn), field(6, struct.pack("<Q", rounds)), field(7, iv), field(8, inner), field(9, start),
+            field(2, bytes.fromhex("31c1f2e6bf714350be5805216afc5aff")), field(3, struct.pack("<I", packed)),
+            field(4, seed), field(5, turn), field(6, struct.pack("<Q", rounds)), field(7, iv), field(8, inner), field(9, start),
             field(10, struct.pack("<I", 2)), field(0, b"\r\n\r\n")])
-        key = hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest()
-        ecb = Cipher(algorithms.AES(turn), modes.ECB()).encryptor()
-        for _ in range(min(rounds, 60)):
-            key = ecb.update(key)
-        key = hashlib.sha256(seed + hashlib.sha256(key).digest()).digest()
+        key = hashlib.sha256(seed + by_aes(turn, min(rounds, 60))).digest()
         blocks = struct.pack("<I", 0) + hashlib.sha256(body).digest() + struct.pack("<I", len(body)) + body
         blocks += struct.pack("<I", 1) + bytes(32) + struct.pack("<I", 0)
         write(name, header + cbc(key, iv, start + blocks))
 
+    # Version 4 by hand: a header with its hash and seal, sealed blocks with theirs, a second header inside.
+    def four_by_hand(name, xml, cipher="AES", kdf="AES", packed=True, spoil=lambda file: file):
+        def field(number, data):
+            return struct.pack("<BI", number, len(data)) + data
+
+        def value(kind, key, data):
+            return struct.pack("<BI", kind, len(key)) + key + struct.pack("<I", len(data)) + data
+
+        seed, turn, inner = (salt(f"{name} {part}", 64 if part == "inner" else 32) for part in ("seed", "turn", "inner"))
+        iv = salt(f"{name} iv", 12 if cipher == "ChaCha20" else 16)
+        if kdf == "AES":
+            id, key = "c9d9f39a628a4460bf740d08c18a4fea", by_aes(turn, 60)
+            costs = value(5, b"R", struct.pack("<Q", 60))
+        else:
+            id, kind = {"Argon2d": ("ef636ddf8c29444b91f7a9a403e30a0c", Type.D),
+                        "Argon2id": ("9e298b1956db4773b23dfc3ec6f0a1e6", Type.ID)}[kdf]
+            key = hash_secret_raw(hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest(), turn, 2, 64, 2, 32, kind)
+            costs = value(5, b"M", struct.pack("<Q", 64 << 10)) + value(5, b"I", struct.pack("<Q", 2))
+            costs += value(4, b"P", struct.pack("<I", 2)) + value(4, b"V", struct.pack("<I", 0x13))
+        costs = struct.pack("<H", 0x100) + value(0x42, b"$UUID", bytes.fromhex(id)) + value(0x42, b"S", turn) + costs + b"\0"
+        ciphers = {"AES": "31c1f2e6bf714350be5805216afc5aff", "Twofish": "ad68f29f576f4bb9a36ad47af965346c",
+                   "ChaCha20": "d6038a2b8b6f4cb5a524339a31dbb59a"}
+        header = bytes.fromhex("03d9a29a67fb4bb500000400") + b"".join([
+            field(2, bytes.fromhex(ciphers[cipher])), field(3, struct.pack("<I", packed)), field(4, seed), field(7, iv),
+            field(11, costs), field(0, b"\r\n\r\n")])
+        plain = field(1, struct.pack("<I", 3)) + field(2, inner) + field(3, b"\0an attachment") + field(0, b"") + xml
+        plain = pack(plain) if packed else plain
+        master = hashlib.sha256(seed + key).digest()
+        if cipher == "AES":
+            body = cbc(master, iv, plain)
+        elif cipher == "ChaCha20":
+            body = Cipher(algorithms.ChaCha20(master, bytes(4) + iv), None).encryptor().update(plain)
+        else:
+            from pykeepass.kdbx_parsing.pytwofish import Twofish
+
+            rest = 16 - len(plain) % 16
+            block, body, twofish = iv, b"", Twofish(master)
+            for at in range(0, len(plain) + rest, 16):
+                part = (plain + bytes([rest]) * rest)[at:at + 16]
+                block = twofish.encrypt(bytes(a ^ b for a, b in zip(part, block)))
+                body += block
+        long = hashlib.sha512(seed + key + b"\1").digest()
+        mac_key = lambda number: hashlib.sha512(struct.pack("<Q", number) + long).digest()
+        out = header + hashlib.sha256(header).digest() + hmac.digest(mac_key((1 << 64) - 1), header, "sha256")
+        for number, block in enumerate([body[:1000], body[1000:], b""]):
+            size = struct.pack("<I", len(block))
+            out += hmac.digest(mac_key(number), struct.pack("<Q", number) + size + block, "sha256") + size + block
+        write(name, spoil(out))
+
     numbers = (1, 2, 8)
-    three("keepass-3.kdbx", [(*ACCOUNTS[n - 1][1:3], again(n)) for n in numbers])
-    three("keepass-3-rounds.kdbx", [], rounds=1 << 60)
-    three("keepass-3-deep.kdbx", [], deep=20_000)
+    entries = [(*ACCOUNTS[n - 1][1:3], again(n)) for n in numbers]
+    three("keepass-3.kdbx", document("keepass-3.kdbx", entries))
+    three("keepass-3-plain.kdbx", document("keepass-3.kdbx", entries), packed=False)
+    three("keepass-3-rounds.kdbx", document("keepass-3-rounds.kdbx", []), rounds=1 << 60)
+    three("keepass-3-deep.kdbx", document("keepass-3-deep.kdbx", [], deep=20_000))
+    xml = document("keepass-4", entries)
+    four_by_hand("keepass-4-chacha20.kdbx", xml, "ChaCha20", "Argon2id")
+    four_by_hand("keepass-4-twofish.kdbx", xml, "Twofish", "Argon2d")
+    four_by_hand("keepass-4-plain.kdbx", xml, packed=False)
+    four_by_hand("keepass-4-spoilt.kdbx", xml, packed=False, spoil=lambda file: file[:-100] + bytes([file[-100] ^ 1]) + file[-99:])
+    # What unpacks to more than a file may have: all of it, or one attachment.
+    three("keepass-3-bomb.kdbx", bytes(65 << 20))
+    four_by_hand("keepass-4-bomb.kdbx", bytes(65 << 20))
+    attachment = lambda data, how: f'<Binaries><Binary ID="0" {how}>{b64(data)}</Binary></Binaries>'
+    bomb, packed = pack(bytes(65 << 20)), pack(b"a picture" * 1000)
+    for name, meta in [("bomb", attachment(bomb, 'Compressed="True"')), ("good", attachment(packed, 'Compressed="True"')),
+                       ("hidden", attachment(bomb, 'Protected="True" Compressed="1"')),
+                       ("spelled", attachment(bomb, 'Compressed="&#84;rue"'))]:
+        three(f"keepass-3-attachment-{name}.kdbx", document("keepass-3", entries, meta=meta))
 
 
 def cotp():

@@ -4,35 +4,28 @@
 use std::thread;
 
 use couchkey_otp::{Algorithm, OtpauthError, Parsed};
-use keepass::db::{DatabaseOpenError, EntryRef, GroupId, GroupRef};
+use keepass::db::{EntryRef, GroupId, GroupRef};
 use keepass::{Database, DatabaseKey};
 use percent_encoding::percent_decode_str;
-use quick_xml::events::Event;
 use zeroize::Zeroizing;
 
 use super::file::File;
 use super::gather::{Gather, label};
+use super::keepass_seal::Header;
 use super::keys;
 use super::loose::{self, Loose};
 use super::number::{base64, hex};
-use super::{Format, Import, ImportError, Imported, SkipReason, Watch, caps};
+use super::{Format, Import, ImportError, Imported, SkipReason, Watch};
 use crate::quiet;
 
 const FORMAT: Format = Format::KeePass;
 const DAMAGED: ImportError = ImportError::Damaged { format: FORMAT };
-const WRONG: ImportError = ImportError::WrongPassword { format: FORMAT };
 
 const SIGN: &[u8] = &[0x03, 0xd9, 0xa2, 0x9a];
 const KEEPASS_2: &[u8] = &[0x67, 0xfb, 0x4b, 0xb5];
 /// KeePass 1, and what came before KeePass 2 was finished.
 const OLDER: [&[u8]; 2] = [&[0x65, 0xfb, 0x4b, 0xb5], &[0x66, 0xfb, 0x4b, 0xb5]];
 
-/// Lanes of one Argon2: each is a thread. KeePassXC offers 128.
-const LANES: u64 = 128;
-/// No byte becomes more than so many when DEFLATE is undone (RFC 1951: 258 from two bits).
-const INFLATES_TO: u64 = 1032;
-/// Groups in groups. The library calls itself for each.
-const DEPTH: usize = 128;
 /// Of the thread that the library runs on: far more than that depth takes, and not paid for where it is not used.
 const STACK_BYTES: usize = 64 << 20;
 
@@ -41,152 +34,32 @@ pub(super) fn read(
     password: Option<&str>,
     watch: Watch<'_>,
 ) -> Option<Result<Import, ImportError>> {
-    let (kind, header) = file.bytes.strip_prefix(SIGN)?.split_at_checked(4)?;
+    let (kind, _) = file.bytes.strip_prefix(SIGN)?.split_at_checked(4)?;
     if OLDER.contains(&kind) {
         return Some(Err(ImportError::UnsupportedVariant { format: FORMAT }));
     }
-    (kind == KEEPASS_2).then(|| open(file.bytes, header, password, watch))
+    (kind == KEEPASS_2).then(|| open(file.bytes, password, watch))
 }
 
-fn open(
-    bytes: &[u8],
-    header: &[u8],
-    password: Option<&str>,
-    watch: Watch<'_>,
-) -> Result<Import, ImportError> {
-    check(header, bytes.len())?;
+fn open(bytes: &[u8], password: Option<&str>, watch: Watch<'_>) -> Result<Import, ImportError> {
+    let header = Header::of(bytes)?;
     let password = password.ok_or(ImportError::NeedsPassword { format: FORMAT })?;
     keys::begin(watch)?;
     // A thread for the stack alone.
     let database = thread::scope(|scope| {
         let thread = thread::Builder::new().stack_size(STACK_BYTES);
-        let library = || quiet::catch(|| database(bytes, password));
+        let library = || quiet::catch(|| database(bytes, &header, password));
         let running = thread.spawn_scoped(scope, library).ok()?;
         running.join().ok().flatten()
     });
     entries(&database.ok_or(DAMAGED)??, watch)
 }
 
-fn database(bytes: &[u8], password: &str) -> Result<Database, ImportError> {
-    let key = || DatabaseKey::new().with_password(password);
-    // The key is derived twice: there is no way to hand the library the XML that it gave us.
-    let xml = Database::get_xml(&mut &bytes[..], key()).map_err(|error| refused(bytes, &error))?;
-    let xml = Zeroizing::new(xml);
-    if xml.len() > caps::FILE_BYTES {
-        return Err(ImportError::TooLarge { bytes: xml.len() });
-    }
-    if !is_shallow(&xml) {
-        return Err(DAMAGED);
-    }
-    Database::parse(bytes, key()).map_err(|error| refused(bytes, &error))
-}
-
-fn refused(bytes: &[u8], error: &DatabaseOpenError) -> ImportError {
-    // Version 3 knows a wrong key by what it makes of the first bytes, or by the padding at the end.
-    let is_3 = bytes.get(10) == Some(&3);
-    match error {
-        DatabaseOpenError::Key(_) => WRONG,
-        DatabaseOpenError::Cryptography(_) if is_3 => WRONG,
-        _ => DAMAGED,
-    }
-}
-
-/// Goes through the header, which is not sealed, and refuses what costs more than we pay.
-fn check(header: &[u8], file_bytes: usize) -> Result<(), ImportError> {
-    let major = header.get(2..4).ok_or(DAMAGED)?;
-    let major = u16::from_le_bytes([major[0], major[1]]);
-    let wide = match major {
-        3 => 2,
-        4 => 4,
-        5.. => return Err(ImportError::NewerVersion { format: FORMAT }),
-        _ => return Err(ImportError::UnsupportedVariant { format: FORMAT }),
-    };
-    let mut rest = &header[4..];
-    loop {
-        let kind = *take(&mut rest, 1)?.first().ok_or(DAMAGED)?;
-        let field = sized(&mut rest, wide)?;
-        match (major, kind) {
-            (_, 0) => break,
-            (_, 3) if number(field) != 0 => {
-                let worst = (file_bytes as u64).saturating_mul(INFLATES_TO) / 1024;
-                within(worst, caps::KDF_MEMORY_KIB, "KiB of memory")?;
-            }
-            (3, 6) => within(number(field), caps::AES_ROUNDS, "rounds")?,
-            (4, 11) => check_kdf(field)?,
-            _ => {}
-        }
-    }
-    // What is sealed in blocks is cut off.
-    if major == 3 && (rest.is_empty() || !rest.len().is_multiple_of(16)) {
-        return Err(DAMAGED);
-    }
-    Ok(())
-}
-
-/// What a key costs, in version 4: a list of typed names and values. Whatever is said twice counts at its most.
-fn check_kdf(mut rest: &[u8]) -> Result<(), ImportError> {
-    let (mut memory, mut passes) = (8, 0);
-    take(&mut rest, 2)?;
-    while *take(&mut rest, 1)?.first().ok_or(DAMAGED)? != 0 {
-        let name = sized(&mut rest, 4)?;
-        let value = sized(&mut rest, 4)?;
-        match name {
-            b"R" => within(number(value), caps::AES_ROUNDS, "rounds")?,
-            b"P" => within(number(value), LANES, "lanes")?,
-            b"M" => memory = memory.max(number(value) / 1024),
-            b"I" => passes = passes.max(number(value)),
-            _ => {}
-        }
-    }
-    within(memory, caps::KDF_MEMORY_KIB, "KiB of memory")?;
-    // KeePass makes many passes over little memory; what is paid for is the product.
-    within(
-        passes,
-        caps::ARGON2_PASSES * caps::KDF_MEMORY_KIB / memory,
-        "passes",
-    )
-}
-
-fn take<'a>(rest: &mut &'a [u8], bytes: usize) -> Result<&'a [u8], ImportError> {
-    let (taken, after) = rest.split_at_checked(bytes).ok_or(DAMAGED)?;
-    *rest = after;
-    Ok(taken)
-}
-
-/// A length of so many bytes, and what it is the length of.
-fn sized<'a>(rest: &mut &'a [u8], wide: usize) -> Result<&'a [u8], ImportError> {
-    let length = number(take(rest, wide)?);
-    take(rest, usize::try_from(length).map_err(|_| DAMAGED)?)
-}
-
-/// Little-endian; what is longer than a number is more than any.
-fn number(bytes: &[u8]) -> u64 {
-    let mut number = [0; 8];
-    match number.get_mut(..bytes.len()) {
-        Some(low) => low.copy_from_slice(bytes),
-        None => number.fill(0xff),
-    }
-    u64::from_le_bytes(number)
-}
-
-fn within(asked: u64, cap: u64, unit: &'static str) -> Result<(), ImportError> {
-    keys::within(FORMAT, asked, cap, unit)
-}
-
-/// Whether no element lies deeper than the library may follow. Reads as the library does.
-fn is_shallow(xml: &[u8]) -> bool {
-    let mut reader = quick_xml::Reader::from_reader(xml);
-    let mut depth = 0;
-    loop {
-        match reader.read_event() {
-            Ok(Event::Start(_)) if depth >= DEPTH => return false,
-            Ok(Event::Start(_)) => depth += 1,
-            Ok(Event::End(_)) => depth = depth.saturating_sub(1),
-            Ok(Event::Eof) => return true,
-            Ok(_) => {}
-            Err(_) => return false,
-        }
-    }
+fn database(bytes: &[u8], header: &Header<'_>, password: &str) -> Result<Database, ImportError> {
+    // The key is derived twice: there is no way to hand the library the XML.
+    header.xml(password)?;
+    let key = DatabaseKey::new().with_password(password);
+    Database::parse(bytes, key).map_err(|error| header.refused(&error))
 }
 
 fn entries(database: &Database, watch: Watch<'_>) -> Result<Import, ImportError> {

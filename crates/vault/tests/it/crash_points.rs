@@ -49,7 +49,7 @@ const CHANGES: &[(&str, Change)] = &[
         vault.restore(id).expect("it is in the trash");
     }),
     ("purge", |vault, _| {
-        let days = |days| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+        let days = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
         assert_eq!(vault.purge(days(31)), 0, "seen to be over");
         assert_eq!(vault.purge(days(39)), 1, "the one in the trash");
     }),

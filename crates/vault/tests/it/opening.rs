@@ -413,7 +413,7 @@ fn two_saves_of_one_generation_are_put_together() {
 fn a_bundle_that_is_later_than_the_head_does_not_hide_what_the_other_half_has() {
     let (mut store, mut vault, mut rng) = saved_vault(3);
     let first_head = store.head().clone();
-    let days = |days| couchkey_otp::UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let days = |days: u64| couchkey_otp::UnixTime::from_secs(NOW.as_secs() + days * 86_400);
     let (later, later_still) = (days(31), days(39));
     for _ in 0..2 {
         let first = vault.accounts().next().expect("three accounts").0.id;
