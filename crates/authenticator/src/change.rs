@@ -12,7 +12,7 @@ use std::sync::{
 use couchkey_otp::UnixTime;
 use couchkey_vault::{
     Argon2Cost, BundleWrite, FetchFailed, Found, Half, Note, OpenError, Opened, Problem,
-    RecoveryKey, Unlock, Vault, VaultId, format, limits, survey,
+    RecoveryKey, Unlock, Vault, VaultId, format, survey,
 };
 use rand::{CryptoRng, rand_core::UnwrapErr, rngs::SysRng};
 use zeroize::Zeroizing;
