@@ -1,6 +1,8 @@
-//! The platform's figures, measured on this machine: `measure WHAT STORE [COUNT] [PEOPLE]`.
+//! The platform's figures, measured on this machine: `measure WHAT STORE [COUNT] [PEOPLE…]`.
 //!
-//! - `rate`: COUNT verifications by 64 clients over PEOPLE enrolled people: how many a second, and how long each takes.
+//! - `rate`: COUNT verifications by 64 clients over PEOPLE enrolled people: how many a second, and how long each takes;
+//!   on SQLite also what the disk alone would take. With several numbers of people, each in turn in the same database:
+//!   whether it is flat.
 //! - `once`: COUNT submissions, 64 of each code at once: exactly one of the 64 is accepted.
 //! - `alike`: COUNT wrong codes each for people who are here and people who are not: no difference in time
 //!   (Welch's t below 4.5).
@@ -9,20 +11,20 @@
 //!
 //! STORE is `memory`, `sqlite` (in a folder that goes away, under TMPDIR) or `postgres`. Ends with 1 when a figure that
 //! must hold does not. Rates mean something in a release build only.
-use std::io::{Seek, Write};
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use couchkey_otp::{Algorithm, Digits, Period, Secret, UnixTime, totp};
-use couchkey_platform::store::{MemoryStore, PostgresStore, SqliteStore};
-use couchkey_platform::testing::{TestClock, TestPostgres};
-use couchkey_platform::{
-    ConfirmRequest, EnrolRequest, KeyRing, PersonId, Platform, Settings, Store, VerifyError,
-    VerifyRequest,
-};
+use couchkey_platform::store::{Credential, MemoryStore, PostgresStore, SqliteStore};
+use couchkey_platform::testing::{self, TestClock, TestPostgres};
+use couchkey_platform::{KeyRing, PersonId, Platform, Settings, Store, VerifyError, VerifyRequest};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use rand::RngExt as _;
+use sqlx::Connection as _;
 use tokio::sync::Barrier;
 
 const CLIENTS: usize = 64;
@@ -33,23 +35,40 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 async fn main() -> Result<ExitCode, Failure> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let number = |place: usize, default| match words.get(place) {
-        Some(word) => word.parse(),
-        None => Ok(default),
+    let [what, store, ref numbers @ ..] = words[..] else {
+        return Err(
+            "measure rate|once|alike|guess memory|sqlite|postgres [COUNT] [PEOPLE…]".into(),
+        );
     };
-    let (count, people) = (number(2, 10_000)?, number(3, 1_000)?);
-    let [what, store, ..] = words[..] else {
-        return Err("measure rate|once|alike|guess memory|sqlite|postgres [COUNT] [PEOPLE]".into());
+    let mut sizes = Vec::new();
+    for number in numbers {
+        sizes.push(number.parse()?);
+    }
+    let count = if sizes.is_empty() {
+        10_000
+    } else {
+        sizes.remove(0)
     };
+    if sizes.is_empty() {
+        sizes.push(1_000);
+    }
 
+    // As in the server: figures are counted, and cost what they cost.
+    let figures = PrometheusBuilder::new().install_recorder()?;
     let folder = tempfile::tempdir()?;
     let server;
-    let store: Arc<dyn Store> = match store {
-        "memory" => Arc::new(MemoryStore::new()),
-        "sqlite" => Arc::new(SqliteStore::open(&folder.path().join("platform.sqlite")).await?),
+    let (store, database): (Arc<dyn Store>, Database) = match store {
+        "memory" => (Arc::new(MemoryStore::new()), Database::Memory),
+        "sqlite" => {
+            let file = folder.path().join("platform.sqlite");
+            let store = SqliteStore::open(&file).await?;
+            (Arc::new(store), Database::Sqlite(file))
+        }
         "postgres" => {
             server = TestPostgres::start(true)?;
-            Arc::new(PostgresStore::connect(&server.database()?, 32).await?)
+            let url = server.database()?;
+            let store = PostgresStore::connect(&url, 32).await?;
+            (Arc::new(store), Database::Postgres(url))
         }
         other => return Err(format!("there is no store named {other}").into()),
     };
@@ -58,28 +77,42 @@ async fn main() -> Result<ExitCode, Failure> {
     let platform = Platform::start(store, clock.clone(), KeyRing::generate(), settings).await?;
     let house = Arc::new(House { platform, clock });
 
-    let started = Instant::now();
-    let people = house.clone().move_in(people).await?;
-    println!(
-        "{} people enrolled in {:.1} s",
-        people.len(),
-        started.elapsed().as_secs_f64()
-    );
-    let holds = match what {
-        "rate" => {
-            println!("{:.0} fsyncs a second, the disk alone", fsyncs(&folder)?);
-            rate(house, people, count).await?
-        }
-        "once" => once(house, people, count).await?,
-        "alike" => alike(&house, &people, count).await?,
-        "guess" => guess(house, people, count).await?,
-        other => return Err(format!("there is nothing named {other} to measure").into()),
-    };
+    let mut people = Vec::new();
+    let mut holds = true;
+    for size in sizes {
+        let started = Instant::now();
+        let new = house.move_in(&database, people.len()..size).await?;
+        people.extend(new);
+        println!(
+            "{} people are enrolled, after {:.1} s",
+            people.len(),
+            started.elapsed().as_secs_f64()
+        );
+        let everybody = Arc::new(people);
+        holds &= match what {
+            "rate" => {
+                let disk = matches!(database, Database::Sqlite(_)).then(|| folder.path());
+                rate(&house, &everybody, count, disk, &figures).await?
+            }
+            "once" => once(house.clone(), everybody.clone(), count).await?,
+            "alike" => alike(&house, &everybody, count).await?,
+            "guess" => guess(house.clone(), everybody.clone(), count).await?,
+            other => return Err(format!("there is nothing named {other} to measure").into()),
+        };
+        people = Arc::into_inner(everybody).ok_or("somebody is still being measured")?;
+    }
     Ok(if holds {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Where the rows are, for who writes a million of them at once.
+enum Database {
+    Memory,
+    Sqlite(PathBuf),
+    Postgres(String),
 }
 
 struct House {
@@ -112,48 +145,84 @@ fn address(n: usize) -> IpAddr {
     Ipv4Addr::from_bits(0x0b00_0000 + (n / 3 * 256) + n % 3).into()
 }
 
-impl House {
-    async fn move_in(self: Arc<Self>, count: usize) -> Result<Arc<Vec<Person>>, Failure> {
-        let tasks: Vec<_> = (0..CLIENTS)
-            .map(|client| {
-                let house = self.clone();
-                tokio::spawn(async move {
-                    let mut people = Vec::new();
-                    for n in (client..count).step_by(CLIENTS) {
-                        people.push(house.enrol(n).await?);
-                    }
-                    Ok::<_, Failure>(people)
-                })
-            })
-            .collect();
-        let mut people = Vec::new();
-        for task in tasks {
-            people.extend(task.await??);
-        }
-        self.clock.advance(60);
-        Ok(Arc::new(people))
-    }
+/// Inserts credentials, many in a statement: through the front door, a million take twenty minutes.
+macro_rules! insert {
+    ($connection:expr, $credentials:expr) => {{
+        let mut statement = sqlx::QueryBuilder::new(
+            "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, \
+             drift, expires_at) ",
+        );
+        statement.push_values($credentials, |mut row, new: Credential| {
+            row.push_bind(new.id)
+                .push_bind(new.person)
+                .push_bind(i64::from(new.active))
+                .push_bind(new.algorithm.as_str())
+                .push_bind(i64::from(new.digits.get()))
+                .push_bind(i64::from(new.period.get()))
+                .push_bind(new.sealed)
+                .push_bind(i64::from(new.key))
+                .push_bind(-1_i64)
+                .push_bind(i64::from(new.memory.drift))
+                .push_bind(0_i64);
+        });
+        statement.build().execute($connection).await?;
+    }};
+}
 
-    async fn enrol(&self, n: usize) -> Result<Person, Failure> {
-        let id = PersonId::new(format!("person-{n}"))?;
-        let request = EnrolRequest {
-            person: id.clone(),
-            account: format!("person-{n}@example.tv"),
-        };
-        let enrolled = self.platform.enrol(&request).await?;
-        let person = Person {
-            id: id.clone(),
-            secret: Secret::from_base32(&enrolled.secret)?.0,
-            from: address(n),
-        };
-        let request = ConfirmRequest {
-            person: id,
-            id: enrolled.id,
-            code: &person.code(self.platform.now()),
-            from: person.from,
-        };
-        self.platform.confirm(&request).await?;
-        Ok(person)
+impl House {
+    /// Enrols these people in bulk, and leaves the database as it is some time after that.
+    async fn move_in(
+        &self,
+        database: &Database,
+        numbers: std::ops::Range<usize>,
+    ) -> Result<Vec<Person>, Failure> {
+        const AT_ONCE: usize = 1_000;
+        let mut people = Vec::with_capacity(numbers.len());
+        let mut some = Vec::new();
+        let mut chunks = Vec::new();
+        for n in numbers {
+            let id = PersonId::new(format!("person-{n}"))?;
+            let (credential, secret) = testing::enrolled(&self.platform, &id);
+            let from = address(n);
+            people.push(Person { id, secret, from });
+            some.push(credential);
+            if some.len() == AT_ONCE {
+                chunks.push(std::mem::take(&mut some));
+            }
+        }
+        chunks.extend((!some.is_empty()).then_some(some));
+        match database {
+            Database::Memory => {
+                for credential in chunks.into_iter().flatten() {
+                    self.platform
+                        .store()
+                        .add_credential(&credential, false)
+                        .await?;
+                }
+            }
+            Database::Sqlite(file) => {
+                let url = format!("sqlite:{}", file.display());
+                let mut connection = sqlx::SqliteConnection::connect(&url).await?;
+                for chunk in chunks {
+                    let mut transaction = connection.begin().await?;
+                    insert!(&mut *transaction, chunk);
+                    transaction.commit().await?;
+                }
+                sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+                    .execute(&mut connection)
+                    .await?;
+            }
+            Database::Postgres(url) => {
+                let mut connection = sqlx::PgConnection::connect(url).await?;
+                for chunk in chunks {
+                    insert!(&mut connection, chunk);
+                }
+                for then in ["VACUUM ANALYZE credential", "CHECKPOINT"] {
+                    sqlx::query(then).execute(&mut connection).await?;
+                }
+            }
+        }
+        Ok(people)
     }
 
     async fn verify(&self, person: &PersonId, code: &str, from: IpAddr) -> Result<(), VerifyError> {
@@ -166,25 +235,50 @@ impl House {
     }
 }
 
-/// How often the disk takes 4 KiB for good, asked by one.
-fn fsyncs(folder: &tempfile::TempDir) -> Result<f64, Failure> {
-    let mut file = std::fs::File::create(folder.path().join("disk"))?;
+/// How often a second the disk takes so many bytes for good, appended to one file by one who waits each time.
+fn appends(folder: &Path, bytes: usize) -> Result<f64, Failure> {
+    let mut file = tempfile::tempfile_in(folder)?;
+    let page = vec![0xA5; bytes];
     let started = Instant::now();
     let mut done = 0;
     while started.elapsed() < Duration::from_secs(1) {
-        file.rewind()?;
-        file.write_all(&[done as u8; 4096])?;
+        file.write_all(&page)?;
         file.sync_data()?;
         done += 1;
     }
     Ok(f64::from(done) / started.elapsed().as_secs_f64())
 }
 
+/// What this process has caused to be written to disks, in bytes.
+fn written() -> Result<f64, Failure> {
+    let io = std::fs::read_to_string("/proc/self/io")?;
+    let line = io
+        .lines()
+        .find_map(|line| line.strip_prefix("write_bytes: "));
+    Ok(line.ok_or("the kernel does not count")?.parse()?)
+}
+
+/// How many commits the SQLite store has counted.
+fn commits(figures: &PrometheusHandle) -> f64 {
+    let text = figures.render();
+    let count = text
+        .lines()
+        .find_map(|line| line.strip_prefix("sqlite_commit_seconds_count "));
+    count.and_then(|count| count.parse().ok()).unwrap_or(0.0)
+}
+
 /// Every client signs its share of the people in, one after the other; then the next step comes for all.
-async fn rate(house: Arc<House>, people: Arc<Vec<Person>>, count: usize) -> Result<bool, Failure> {
+async fn rate(
+    house: &Arc<House>,
+    people: &Arc<Vec<Person>>,
+    count: usize,
+    disk: Option<&Path>,
+    figures: &PrometheusHandle,
+) -> Result<bool, Failure> {
     let barrier = Arc::new(Barrier::new(CLIENTS));
     let rounds = count.div_ceil(people.len());
     let a_round = count.min(people.len());
+    let before = (commits(figures), written()?);
     let started = Instant::now();
     let tasks: Vec<_> = (0..CLIENTS)
         .map(|client| {
@@ -213,18 +307,31 @@ async fn rate(house: Arc<House>, people: Arc<Vec<Person>>, count: usize) -> Resu
     for task in tasks {
         took.extend(task.await??);
     }
-    let elapsed = started.elapsed();
+    let elapsed = started.elapsed().as_secs_f64();
     took.sort();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1_000.0;
     println!(
         "{} verifications by {CLIENTS} clients, {} people: {:.0} a second; median {:.1} ms, p99 {:.1} ms, worst {:.1} ms",
         took.len(),
         people.len(),
-        took.len() as f64 / elapsed.as_secs_f64(),
+        took.len() as f64 / elapsed,
         at(0.5),
         at(0.99),
         at(1.0),
     );
+    if let Some(folder) = disk {
+        let commits = commits(figures) - before.0;
+        let bytes = (written()? - before.1) / commits;
+        let each = took.len() as f64 / commits;
+        let alone = appends(folder, bytes as usize)?;
+        println!(
+            "{:.0} commits a second, {each:.1} verifications in each, {:.0} KiB written for each with checkpoints; the disk \
+             alone takes {alone:.0} such appends a second: {:.0} verifications",
+            commits / elapsed,
+            bytes / 1_024.0,
+            alone * each,
+        );
+    }
     Ok(true)
 }
 

@@ -373,7 +373,7 @@ impl Platform {
             None
         };
         let attempt = AttemptKeys {
-            accounts: Vec::new(),
+            accounts: [None, None],
             address,
             network,
         };

@@ -283,7 +283,7 @@ impl Platform {
             id: credential.id,
             memory,
             attempt: AttemptKeys {
-                accounts: vec![account, self.account(&request.person)],
+                accounts: [Some(account), Some(self.account(&request.person))],
                 address,
                 network,
             },
@@ -320,10 +320,33 @@ impl Platform {
     pub async fn revoke(&self, person: &PersonId) -> Result<bool, StoreError> {
         self.store.revoke(person).await
     }
+
+    /// Removes a person: their secrets, their verified addresses, and the codes that are under way to those. Whoever has
+    /// such an address signs up as somebody new.
+    ///
+    /// ```
+    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
+    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// use couchkey_platform::{PersonId, Recipient};
+    ///
+    /// let ana = PersonId::new("fam-0042")?;
+    /// platform.add_contact(&ana, &Recipient::email("ana@example.tv")?).await?;
+    /// platform.forget(&ana).await?;
+    /// assert!(platform.contacts(&ana).await?.is_empty());
+    /// # drop(clock);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing was removed.
+    pub async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
+        self.store.forget(person).await
+    }
 }
 
 /// As long as the hash's output (RFC 4226, section 4 recommends 160 bits; RFC 6238, section 5.1 the hash's length).
-fn new_secret(algorithm: Algorithm) -> Secret {
+pub(crate) fn new_secret(algorithm: Algorithm) -> Secret {
     let mut bytes = Zeroizing::new([0; 64]);
     rand::rng().fill_bytes(bytes.as_mut_slice());
     let length = match algorithm {

@@ -97,7 +97,7 @@ impl App {
 
     /// Forgets a person: their app, their sessions, their number.
     pub async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
-        self.platform.revoke(person).await?;
+        self.platform.forget(person).await?;
         self.records.forget(person).await
     }
 }

@@ -32,18 +32,22 @@ pub trait Store: Send + Sync {
     async fn activate(&self, accept: &Accept) -> Result<bool, StoreError>;
     /// Removes a person's credentials. True if there was one.
     async fn revoke(&self, person: &PersonId) -> Result<bool, StoreError>;
+    /// Removes a person's credentials and addresses, and the codes that are under way to those. What only counts stays
+    /// until it has run out: failures, messages of today.
+    async fn forget(&self, person: &PersonId) -> Result<(), StoreError>;
 
     // Verification.
 
     /// Takes one unit out of each bucket, or out of none: then says which is full and until when.
-    async fn spend(&self, buckets: &[Bucket], now: UnixTime) -> Result<Option<Full>, StoreError>;
+    async fn spend(&self, buckets: &[Bucket; 2], now: UnixTime)
+    -> Result<Option<Full>, StoreError>;
     /// Gives one unit back to each bucket: what was taken was no failure.
-    async fn refund(&self, buckets: &[Bucket], now: UnixTime) -> Result<(), StoreError>;
+    async fn refund(&self, buckets: &[Bucket; 2], now: UnixTime) -> Result<(), StoreError>;
     /// Counts one attempt at an account, as a failure, before it is looked at; and in the buckets before that.
     async fn count_attempt(
         &self,
         account: &Hash,
-        buckets: &[Bucket],
+        buckets: &[Bucket; 2],
         now: UnixTime,
     ) -> Result<Counted, StoreError>;
     /// Remembers a step if it is later than the one in the row (compare and set), and clears `attempt`. False if not.
@@ -185,7 +189,7 @@ pub struct Accept {
 #[derive(Clone)]
 pub struct AttemptKeys {
     /// The accounts whose failures it clears.
-    pub accounts: Vec<Hash>,
+    pub accounts: [Option<Hash>; 2],
     /// The address: a success empties its bucket.
     pub address: Bucket,
     /// The network: a success gives back what this attempt took.

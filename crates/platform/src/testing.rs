@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use couchkey_otp::UnixTime;
+use couchkey_otp::{Secret, UnixTime};
 
-use crate::store::MemoryStore;
-use crate::{Clock, KeyRing, Platform, Settings};
+use crate::store::{Credential, MemoryStore};
+use crate::{Clock, KeyRing, PersonId, Platform, Settings};
 
 /// A clock that a test moves.
 #[derive(Debug, Default)]
@@ -42,6 +42,15 @@ pub async fn platform() -> (Platform, Arc<TestClock>) {
     let store = Arc::new(MemoryStore::new());
     let platform = Platform::start(store, clock.clone(), KeyRing::generate(), settings).await;
     (platform.expect("memory does not fail"), clock)
+}
+
+/// What [`Platform::enrol`] and [`Platform::confirm`] leave behind for a person, and what is in their app: for whoever
+/// needs a million of them and writes the rows by itself.
+pub fn enrolled(platform: &Platform, person: &PersonId) -> (Credential, Secret) {
+    let secret = crate::enrol::new_secret(platform.settings.algorithm);
+    let end = UnixTime::from_secs(0);
+    let credential = platform.new_credential(person.as_str(), true, &secret, end);
+    (credential, secret)
 }
 
 /// The code that an app shows now which has read this otpauth URI.

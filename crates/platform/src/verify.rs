@@ -170,7 +170,7 @@ impl Platform {
                     id: credential.id,
                     memory,
                     attempt: AttemptKeys {
-                        accounts: vec![account],
+                        accounts: [Some(account), None],
                         address,
                         network,
                     },

@@ -110,7 +110,7 @@ pub async fn ask_delete(visitor: Visitor) -> Page {
     }
     let body = html! {
         h1 { "Delete the account?" }
-        p { "Your viewer number, your app's codes and every sign-in end at once, and cannot be brought back." }
+        p { "Your addresses, your viewer number, your app's codes and every sign-in go at once, and cannot be brought back." }
         form class="row" method="post" action="/account/delete" {
             (token(&visitor.token()))
             button class="button danger" { "Delete it for good" }

@@ -86,7 +86,7 @@ impl Tables {
     fn forgive(&mut self, attempt: &AttemptKeys, now: UnixTime) {
         self.buckets.remove(&attempt.address.key);
         self.refund(&attempt.network, now);
-        for account in &attempt.accounts {
+        for account in attempt.accounts.iter().flatten() {
             self.attempts.remove(account);
         }
     }
@@ -209,7 +209,30 @@ impl Store for MemoryStore {
         Ok(tables.credentials.len() < before)
     }
 
-    async fn spend(&self, buckets: &[Bucket], now: UnixTime) -> Result<Option<Full>, StoreError> {
+    async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
+        self.revoke(person).await?;
+        let mut tables = self.tables();
+        let Tables {
+            contacts,
+            challenges,
+            messages,
+            ..
+        } = &mut *tables;
+        challenges.retain(|id, challenge| {
+            let theirs = contacts.get(&challenge.recipient);
+            let stays = theirs.is_none_or(|contact| contact.person != *person);
+            messages.retain(|(message, _)| stays || message.challenge != *id);
+            stays
+        });
+        contacts.retain(|_, contact| contact.person != *person);
+        Ok(())
+    }
+
+    async fn spend(
+        &self,
+        buckets: &[Bucket; 2],
+        now: UnixTime,
+    ) -> Result<Option<Full>, StoreError> {
         let mut tables = self.tables();
         let mut taken = Vec::new();
         for (place, bucket) in buckets.iter().enumerate() {
@@ -228,7 +251,7 @@ impl Store for MemoryStore {
         Ok(None)
     }
 
-    async fn refund(&self, buckets: &[Bucket], now: UnixTime) -> Result<(), StoreError> {
+    async fn refund(&self, buckets: &[Bucket; 2], now: UnixTime) -> Result<(), StoreError> {
         let mut tables = self.tables();
         for bucket in buckets {
             tables.refund(bucket, now);
@@ -239,7 +262,7 @@ impl Store for MemoryStore {
     async fn count_attempt(
         &self,
         account: &Hash,
-        buckets: &[Bucket],
+        buckets: &[Bucket; 2],
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
         if let Some(full) = self.spend(buckets, now).await? {

@@ -5,9 +5,9 @@ mod sql;
 use std::str::FromStr;
 use std::time::Duration;
 
-use sqlx::ConnectOptions;
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Transaction};
 
 use super::{Change, StoreError};
 
@@ -62,17 +62,7 @@ impl PostgresStore {
             Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
         >,
     {
-        let mut transaction = self.pool.begin().await?;
-        match work(&mut transaction).await? {
-            Change::Commit(value) => {
-                transaction.commit().await?;
-                Ok(value)
-            }
-            Change::Rollback(value) => {
-                transaction.rollback().await?;
-                Ok(value)
-            }
-        }
+        end(self.pool.begin().await?, work).await
     }
 
     /// As `write`, without waiting for the disk: for rows that many share and that may lose a second's changes when
@@ -86,14 +76,42 @@ impl PostgresStore {
             > + Send
             + 'static,
     {
-        self.write(|c| {
-            Box::pin(async move {
-                sqlx::query("SET LOCAL synchronous_commit TO OFF")
-                    .execute(&mut *c)
-                    .await?;
-                work(c).await
-            })
-        })
-        .await
+        let begin = "BEGIN; SET LOCAL synchronous_commit TO OFF";
+        end(self.pool.begin_with(begin).await?, work).await
     }
+}
+
+/// Does the work, and ends the transaction as it says.
+async fn end<T, F>(mut transaction: Transaction<'_, Db>, work: F) -> Result<T, StoreError>
+where
+    F: for<'c> FnOnce(
+        &'c mut PgConnection,
+    ) -> std::pin::Pin<
+        Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+    >,
+{
+    match work(&mut transaction).await? {
+        Change::Commit(value) => {
+            transaction.commit().await?;
+            Ok(value)
+        }
+        Change::Rollback(value) => {
+            transaction.rollback().await?;
+            Ok(value)
+        }
+    }
+}
+
+/// Runs statements that share their arguments, one after the other, and returns the rows of all of them.
+async fn together<'q>(
+    connection: &mut PgConnection,
+    statements: &[&'static str],
+    bind: impl Fn(sql::Query<'q>) -> sql::Query<'q>,
+) -> sqlx::Result<Vec<sql::Row>> {
+    let mut rows = Vec::new();
+    for statement in statements {
+        let query = bind(sqlx::query(*statement));
+        rows.extend(query.fetch_all(&mut *connection).await?);
+    }
+    Ok(rows)
 }

@@ -4,7 +4,7 @@ use couchkey_otp::verify::{Memory, Throttle};
 use couchkey_otp::{Algorithm, Digits, Period, UnixTime};
 use sqlx::Row as _;
 
-use super::{CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER};
+use super::{CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER, together};
 use crate::store::{
     Accept, AttemptKeys, Bucket, COOLDOWN, Challenge, Change, Contact, Counted, Credential, Device,
     FIRST_COOLDOWN, Full, Hash, NewChallenge, Outcome, Polled, QUIET, Queued, Quota, Record,
@@ -13,7 +13,8 @@ use crate::store::{
 };
 use crate::{Channel, PersonId, Purpose};
 
-type Row = <Db as sqlx::Database>::Row;
+pub(super) type Row = <Db as sqlx::Database>::Row;
+pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
 
 /// What is read of a credential, in this order everywhere.
 const CREDENTIAL: &str = "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, \
@@ -42,14 +43,23 @@ impl Store for Here {
         self.write(move |c| Box::pin(revoke(c, person))).await
     }
 
-    async fn spend(&self, buckets: &[Bucket], now: UnixTime) -> Result<Option<Full>, StoreError> {
-        let buckets = buckets.to_vec();
+    async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
+        let person = person.clone();
+        self.write(move |c| Box::pin(forget(c, person))).await
+    }
+
+    async fn spend(
+        &self,
+        buckets: &[Bucket; 2],
+        now: UnixTime,
+    ) -> Result<Option<Full>, StoreError> {
+        let buckets = *buckets;
         self.write_soon(move |c| Box::pin(spend(c, buckets, now)))
             .await
     }
 
-    async fn refund(&self, buckets: &[Bucket], now: UnixTime) -> Result<(), StoreError> {
-        let buckets = buckets.to_vec();
+    async fn refund(&self, buckets: &[Bucket; 2], now: UnixTime) -> Result<(), StoreError> {
+        let buckets = *buckets;
         self.write_soon(move |c| {
             Box::pin(async move {
                 for bucket in &buckets {
@@ -64,34 +74,26 @@ impl Store for Here {
     async fn count_attempt(
         &self,
         account: &Hash,
-        buckets: &[Bucket],
+        buckets: &[Bucket; 2],
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
-        let (account, buckets) = (*account, buckets.to_vec());
+        let attempt = Counting {
+            account: *account,
+            buckets: *buckets,
+            now,
+        };
         if ONE_WRITER {
             // One commit for both.
             return self
-                .write(move |c| {
-                    Box::pin(async move {
-                        match spend(c, buckets, now).await? {
-                            Change::Rollback(Some(full)) => {
-                                Ok(Change::Rollback(Counted::Full(full)))
-                            }
-                            // What the buckets took stays, whatever the account says.
-                            _ => Ok(Change::Commit(count_attempt(c, account, now).await?)),
-                        }
-                    })
-                })
+                .write(move |c| Box::pin(count_attempt(c, attempt, &[SPEND, COUNT])))
                 .await;
         }
         // Rows that many share are not held while the disk takes the account's.
-        if let Some(full) = self.spend(&buckets, now).await? {
+        if let Some(full) = self.spend(buckets, now).await? {
             return Ok(Counted::Full(full));
         }
-        self.write(move |c| {
-            Box::pin(async move { Ok(Change::Commit(count_attempt(c, account, now).await?)) })
-        })
-        .await
+        self.write(move |c| Box::pin(count_attempt(c, attempt, &[COUNT])))
+            .await
     }
 
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError> {
@@ -387,108 +389,192 @@ async fn revoke(c: &mut Connection, person: PersonId) -> sqlx::Result<Change<boo
     Ok(Change::Commit(gone.rows_affected() > 0))
 }
 
+async fn forget(c: &mut Connection, person: PersonId) -> sqlx::Result<Change<()>> {
+    revoke(c, person.clone()).await?;
+    let ended = sqlx::query::<Db>(
+        "DELETE FROM challenge WHERE recipient IN (SELECT hash FROM contact WHERE person = $1) RETURNING id",
+    )
+    .bind(person.as_str())
+    .fetch_all(&mut *c)
+    .await?;
+    for row in &ended {
+        sqlx::query::<Db>("DELETE FROM message WHERE challenge = $1")
+            .bind(row.try_get::<String, _>(0)?)
+            .execute(&mut *c)
+            .await?;
+    }
+    sqlx::query::<Db>("DELETE FROM contact WHERE person = $1")
+        .bind(person.as_str())
+        .execute(&mut *c)
+        .await?;
+    Ok(Change::Commit(()))
+}
+
 // Verification.
 
 /// A bucket is one number: when it will be empty. Full means that this is more than an hour away, for it drains in one.
-async fn spend(
-    c: &mut Connection,
-    buckets: Vec<Bucket>,
-    now: UnixTime,
-) -> sqlx::Result<Change<Option<Full>>> {
-    const HOUR: i64 = 3_600_000;
-    let now = secs(now) * 1_000;
-    for (place, bucket) in buckets.iter().enumerate() {
-        let room = sqlx::query::<Db>(
-            "INSERT INTO bucket (bucket, empty_at) VALUES ($1, $2 + $3) ON CONFLICT (bucket) DO UPDATE SET \
-             empty_at = CASE WHEN bucket.empty_at > $2 THEN bucket.empty_at ELSE $2 END + $3 \
-             WHERE bucket.empty_at + $3 <= $2 + $4 RETURNING empty_at",
-        )
-        .bind(bucket.key.as_slice())
-        .bind(now)
-        .bind(bucket.drain_ms())
-        .bind(HOUR)
-        .fetch_optional(&mut *c)
-        .await?;
-        if room.is_none() {
-            let row = sqlx::query::<Db>("SELECT empty_at FROM bucket WHERE bucket = $1")
-                .bind(bucket.key.as_slice())
-                .fetch_one(&mut *c)
-                .await?;
-            let until = row.try_get::<i64, _>(0)? + bucket.drain_ms() - HOUR;
-            return Ok(Change::Rollback(Some(Full {
-                bucket: place,
-                until: unix((until + 999) / 1_000),
-            })));
-        }
-    }
-    Ok(Change::Commit(None))
+/// One statement takes from both, in the order in which they are given, and returns those that had room.
+const SPEND: &str = "INSERT INTO bucket (bucket, empty_at) VALUES ($1, $5 + $2), ($3, $5 + $4) \
+    ON CONFLICT (bucket) DO UPDATE SET empty_at = excluded.empty_at - $5 + \
+    CASE WHEN bucket.empty_at > $5 THEN bucket.empty_at ELSE $5 END \
+    WHERE bucket.empty_at + excluded.empty_at - $5 <= $5 + $6 RETURNING bucket";
+const HOUR_MS: i64 = 3_600_000;
+
+/// One statement decides and counts, so that a thousand attempts at once are not a thousand guesses. It returns the
+/// account if the attempt may be looked at.
+const COUNT: &str = "INSERT INTO attempts (account, failures, locked_until) VALUES ($7, 1, 0) \
+    ON CONFLICT (account) DO UPDATE SET failures = attempts.failures + 1, locked_until = $8 + CASE \
+    WHEN attempts.failures + 1 < $9 THEN 0 \
+    WHEN attempts.failures + 1 - $9 > 6 THEN $11 \
+    ELSE $10 << CAST(attempts.failures + 1 - $9 AS INTEGER) END \
+    WHERE attempts.locked_until <= $8 AND attempts.failures < $12 RETURNING account";
+
+/// The arguments of [`SPEND`], 1 to 6.
+fn bind_spend<'q>(query: Query<'q>, [address, network]: [Bucket; 2], now: UnixTime) -> Query<'q> {
+    query
+        .bind(address.key.as_slice())
+        .bind(address.drain_ms())
+        .bind(network.key.as_slice())
+        .bind(network.drain_ms())
+        .bind(secs(now) * 1_000)
+        .bind(HOUR_MS)
 }
 
-/// One statement decides and counts, so that a thousand attempts at once are not a thousand guesses.
-async fn count_attempt(c: &mut Connection, account: Hash, now: UnixTime) -> sqlx::Result<Counted> {
-    const COUNT: &str = "INSERT INTO attempts (account, failures, locked_until) VALUES ($1, 1, 0) \
-        ON CONFLICT (account) DO UPDATE SET failures = attempts.failures + 1, locked_until = $2 + CASE \
-        WHEN attempts.failures + 1 < $3 THEN 0 \
-        WHEN attempts.failures + 1 - $3 > 6 THEN $5 \
-        ELSE $4 << CAST(attempts.failures + 1 - $3 AS INTEGER) END \
-        WHERE attempts.locked_until <= $2 AND attempts.failures < $6 RETURNING failures";
-    let counted = sqlx::query::<Db>(COUNT)
-        .bind(account.as_slice())
-        .bind(secs(now))
-        .bind(i64::from(Throttle::FREE))
-        .bind(Throttle::FIRST_DELAY as i64)
-        .bind(Throttle::LONGEST_DELAY as i64)
-        .bind(i64::from(Throttle::MOST))
-        .fetch_optional(&mut *c)
+/// What counts one attempt.
+#[derive(Clone, Copy)]
+struct Counting {
+    account: Hash,
+    buckets: [Bucket; 2],
+    now: UnixTime,
+}
+
+async fn spend(
+    c: &mut Connection,
+    buckets: [Bucket; 2],
+    now: UnixTime,
+) -> sqlx::Result<Change<Option<Full>>> {
+    let room = together(c, &[SPEND], |query| bind_spend(query, buckets, now)).await?;
+    Ok(match full(c, &buckets, &room).await? {
+        None => Change::Commit(None),
+        full => Change::Rollback(full),
+    })
+}
+
+/// The first bucket that is not among those which had room.
+async fn full(
+    c: &mut Connection,
+    buckets: &[Bucket; 2],
+    room: &[Row],
+) -> sqlx::Result<Option<Full>> {
+    let Some(place) = buckets.iter().position(|bucket| !has(room, &bucket.key)) else {
+        return Ok(None);
+    };
+    let bucket = buckets[place];
+    let row = sqlx::query::<Db>("SELECT empty_at FROM bucket WHERE bucket = $1")
+        .bind(bucket.key.as_slice())
+        .fetch_one(&mut *c)
         .await?;
-    if counted.is_some() {
-        return Ok(Counted::Yes);
+    let until = row.try_get::<i64, _>(0)? + bucket.drain_ms() - HOUR_MS;
+    Ok(Some(Full {
+        bucket: place,
+        until: unix((until + 999) / 1_000),
+    }))
+}
+
+/// Whether one of the rows is this key.
+fn has(rows: &[Row], key: &Hash) -> bool {
+    rows.iter()
+        .any(|row| row.try_get::<&[u8], _>(0).is_ok_and(|other| other == key))
+}
+
+/// Runs [`COUNT`], after [`SPEND`] where that is among the statements.
+async fn count_attempt(
+    c: &mut Connection,
+    attempt: Counting,
+    statements: &'static [&'static str],
+) -> sqlx::Result<Change<Counted>> {
+    let Counting {
+        account,
+        buckets,
+        now,
+    } = attempt;
+    let counted = together(c, statements, |query| {
+        bind_spend(query, buckets, now)
+            .bind(account.as_slice())
+            .bind(secs(now))
+            .bind(i64::from(Throttle::FREE))
+            .bind(Throttle::FIRST_DELAY as i64)
+            .bind(Throttle::LONGEST_DELAY as i64)
+            .bind(i64::from(Throttle::MOST))
+    })
+    .await?;
+    // What the buckets took stays, whatever the account says; what the account took does not, if a bucket is full.
+    if statements.contains(&SPEND)
+        && let Some(full) = full(c, &buckets, &counted).await?
+    {
+        return Ok(Change::Rollback(Counted::Full(full)));
+    }
+    if has(&counted, &account) {
+        return Ok(Change::Commit(Counted::Yes));
     }
     let row = sqlx::query::<Db>("SELECT failures, locked_until FROM attempts WHERE account = $1")
         .bind(account.as_slice())
         .fetch_optional(&mut *c)
         .await?;
-    Ok(match row {
+    Ok(Change::Commit(match row {
         Some(row) if row.try_get::<i64, _>(0)? >= i64::from(Throttle::MOST) => Counted::Stopped,
         Some(row) => Counted::Wait {
             until: unix(row.try_get(1)?),
         },
         // A success of somebody else cleared it in between.
         None => Counted::Wait { until: now },
-    })
+    }))
 }
 
 /// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up.
-async fn accept_step(c: &mut Connection, accept: Accept) -> sqlx::Result<Change<bool>> {
-    let changed = sqlx::query::<Db>(
-        "UPDATE credential SET last_step = $2, drift = $3 WHERE id = $1 AND last_step < $2 AND active = 1 AND person <> ''",
-    )
-    .bind(&accept.id)
-    .bind(last_step(accept.memory))
-    .bind(i64::from(accept.memory.drift))
-    .execute(&mut *c)
-    .await?;
-    if changed.rows_affected() != 1 {
-        return Ok(Change::Rollback(false));
-    }
-    forgive(c, &accept.attempt, accept.now).await?;
-    Ok(Change::Commit(true))
+const ACCEPT: &str = "UPDATE credential SET last_step = $8, drift = $9 \
+    WHERE id = $7 AND last_step < $8 AND active = 1 AND person <> '' RETURNING id";
+
+/// A success clears the account's and the address's failures, and gives the network back what it took: if that was all,
+/// the row goes, so that the table holds failures alone. Always in the order in which attempts are counted (address,
+/// network, account), so that two transactions never wait for each other.
+const FORGIVE: [&str; 4] = [
+    "DELETE FROM bucket WHERE bucket = $1",
+    "DELETE FROM bucket WHERE bucket = $2 AND empty_at <= $4 + $3",
+    "UPDATE bucket SET empty_at = empty_at - $3 WHERE bucket = $2",
+    "DELETE FROM attempts WHERE account IN ($5, $6)",
+];
+
+/// The arguments of [`FORGIVE`], 1 to 6.
+fn bind_forgive<'q>(query: Query<'q>, attempt: &AttemptKeys, now: UnixTime) -> Query<'q> {
+    let [first, second] = &attempt.accounts;
+    query
+        .bind(attempt.address.key.as_slice())
+        .bind(attempt.network.key.as_slice())
+        .bind(attempt.network.drain_ms())
+        .bind(secs(now) * 1_000)
+        .bind(first.as_ref().map(Hash::as_slice))
+        .bind(second.as_ref().map(Hash::as_slice))
 }
 
-/// A success clears the account's and the address's failures, and gives the network back what it took. Always in the
-/// order in which attempts are counted (buckets, then the account), so that two transactions never wait for each other.
+async fn accept_step(c: &mut Connection, accept: Accept) -> sqlx::Result<Change<bool>> {
+    let [a, b, d, e] = FORGIVE;
+    let changed = together(c, &[ACCEPT, a, b, d, e], |query| {
+        bind_forgive(query, &accept.attempt, accept.now)
+            .bind(accept.id.clone())
+            .bind(last_step(accept.memory))
+            .bind(i64::from(accept.memory.drift))
+    })
+    .await?;
+    // Whoever did not change the row has forgiven nothing either.
+    Ok(match changed.len() {
+        1 => Change::Commit(true),
+        _ => Change::Rollback(false),
+    })
+}
+
 async fn forgive(c: &mut Connection, attempt: &AttemptKeys, now: UnixTime) -> sqlx::Result<()> {
-    sqlx::query::<Db>("DELETE FROM bucket WHERE bucket = $1")
-        .bind(attempt.address.key.as_slice())
-        .execute(&mut *c)
-        .await?;
-    refund(c, &attempt.network, now).await?;
-    for account in &attempt.accounts {
-        sqlx::query::<Db>("DELETE FROM attempts WHERE account = $1")
-            .bind(account.as_slice())
-            .execute(&mut *c)
-            .await?;
-    }
+    together(c, &FORGIVE, |query| bind_forgive(query, attempt, now)).await?;
     Ok(())
 }
 

@@ -80,7 +80,7 @@ pub async fn the_same_step_is_written_once_however_many_write_it(w: World) {
                 drift: 0,
             },
             attempt: AttemptKeys {
-                accounts: vec![[1; 32]],
+                accounts: [Some([1; 32]), None],
                 address: bucket(2),
                 network: bucket(3),
             },

@@ -293,3 +293,37 @@ pub async fn recovery_leads_to_a_rotation(w: World) {
     assert!(w.verify("ana", &old.code(w.now())).await.is_err());
     assert!(w.verify("ana", &new.code(w.now())).await.is_ok());
 }
+
+pub async fn a_forgotten_person_leaves_no_address_and_no_code(w: World) {
+    let phone = w.enrolled("ana").await;
+    let bobs = "bob@example.tv";
+    for (person, address) in [("ana", ANA), ("bob", bobs)] {
+        let theirs = Recipient::email(address).unwrap();
+        w.platform.add_contact(&id(person), &theirs).await.unwrap();
+    }
+    w.platform.begin_rotation(&enrol("ana")).await.unwrap();
+    let hers = ask(&w, ANA, Purpose::SignIn).await.unwrap();
+    let code = the_code(&w).await;
+    let his = ask(&w, bobs, Purpose::SignIn).await.unwrap();
+    let his_code = the_code(&w).await;
+
+    w.platform.forget(&id("ana")).await.unwrap();
+    w.platform.forget(&id("ana")).await.unwrap();
+    assert!(w.verify("ana", &phone.code(w.now())).await.is_err());
+    assert!(w.platform.contacts(&id("ana")).await.unwrap().is_empty());
+    let late = redeem(&w, &hers.id, Purpose::SignIn, &code).await;
+    assert_eq!(late.err(), Some(RedeemError::Ended));
+    w.clock.advance(300);
+    assert_eq!(w.messages().await.len(), 1, "bob's, and nobody else's");
+    let redeemed = redeem(&w, &his.id, Purpose::SignIn, &his_code).await;
+    assert!(redeemed.ok().unwrap().person == id("bob"));
+
+    ask(&w, ANA, Purpose::SignIn).await.unwrap();
+    assert!(w.messages().await.is_empty(), "nobody has it");
+    w.clock.advance(300);
+    let answer = ask(&w, ANA, Purpose::SignUp).await.unwrap();
+    let code = the_code(&w).await;
+    let new = redeem(&w, &answer.id, Purpose::SignUp, &code).await;
+    let new = new.ok().unwrap();
+    assert!(new.created && new.person != id("ana"), "somebody new");
+}

@@ -49,7 +49,8 @@ on_every_store! {
         cooldowns_and_the_daily_cap_hold
         text_messages_go_where_the_policy_says
         a_budget_is_never_overspent
-        recovery_leads_to_a_rotation;
+        recovery_leads_to_a_rotation
+        a_forgotten_person_leaves_no_address_and_no_code;
     device:
         a_television_is_signed_in_from_a_phone
         a_television_that_asks_too_often_is_slowed_down

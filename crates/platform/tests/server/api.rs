@@ -227,6 +227,87 @@ async fn a_code_by_mail_makes_a_person_and_finds_them_again() {
     );
 }
 
+/// The whole of an answer, headers included, except for its date.
+async fn bytes(server: &Server, path: &str, body: &Value) -> String {
+    let answer = server.request(Method::POST, path).json(body).send().await;
+    let answer = answer.expect("an answer");
+    let mut bytes = format!("{path} {:?} {}\n", answer.version(), answer.status());
+    for (name, value) in answer.headers() {
+        if name != "date" {
+            bytes += &format!("{name}: {}\n", value.to_str().expect("text"));
+        }
+    }
+    bytes + &answer.text().await.expect("a body") + "\n"
+}
+
+/// Everything that a service can be told about a code of this person's app, up to the delay and past it.
+async fn codes_of_the_app(server: &Server, person: &str, from: &str) -> String {
+    // Five digits: nobody's code.
+    let code = json!({"person": person, "code": "12345", "from": from});
+    let mut answers = String::new();
+    for _ in 0..7 {
+        answers += &bytes(server, "/v1/verify", &code).await;
+    }
+    let confirm =
+        json!({"person": person, "enrolment": "0".repeat(32), "code": "12345", "from": from});
+    for path in ["/v1/enrolments/confirm", "/v1/rotations/confirm"] {
+        answers += &bytes(server, path, &confirm).await;
+    }
+    answers
+}
+
+/// Everything about a code that was asked for to this address, until it has no tries left.
+async fn codes_by_mail(server: &Server, to: &str, from: &str) -> String {
+    let ask = json!({"channel": "email", "to": to, "purpose": "recovery", "from": from});
+    let mut answers = bytes(server, "/v1/challenges", &ask).await;
+    let (_, id) = answers.split_once(r#""challenge":""#).expect("an id");
+    let id = id[..32].to_owned();
+    answers += &bytes(server, "/v1/challenges", &ask).await;
+    let resend = format!("/v1/challenges/{id}/resend");
+    answers += &bytes(server, &resend, &json!({"from": from})).await;
+    let code = json!({"purpose": "recovery", "code": "12345", "from": from});
+    for _ in 0..6 {
+        answers += &bytes(server, &format!("/v1/challenges/{id}/redeem"), &code).await;
+    }
+    answers.replace(&id, "(its id)")
+}
+
+#[tokio::test]
+async fn known_and_unknown_people_get_the_same_bytes() {
+    let server = Server::start().await;
+    let (mut app, mut mail) = (false, false);
+    // Answers say in how many seconds, or when: both have to be of the same second.
+    for round in 10..40 {
+        let known = format!("fam-00{round}");
+        server.enrolled(&known).await;
+        let address = format!("ana{round}@example.tv");
+        let contact = json!({"person": known, "channel": "email", "to": address});
+        assert_eq!(server.post("/v1/contacts", contact).await.0, StatusCode::OK);
+        let from = |house: u8| format!("198.51.{round}.{house}");
+
+        let second = now();
+        let here = codes_of_the_app(&server, &known, &from(1)).await;
+        let nobody = codes_of_the_app(&server, &format!("nobody{round}"), &from(2)).await;
+        if !app && now() == second {
+            assert!(here.contains(r#""result":"wrong""#) && here.contains("throttled"));
+            assert_eq!(here, nobody);
+            app = true;
+        }
+        let second = now();
+        let here = codes_by_mail(&server, &address, &from(3)).await;
+        let nobody = codes_by_mail(&server, &format!("bob{round}@example.tv"), &from(4)).await;
+        if !mail && now() == second {
+            assert!(here.contains(r#""tries_left":0"#) && here.contains("ended"));
+            assert_eq!(here, nobody);
+            mail = true;
+        }
+        if app && mail {
+            return;
+        }
+    }
+    panic!("no second was long enough");
+}
+
 #[tokio::test]
 async fn a_television_is_signed_in_by_a_phone() {
     let server = Server::start().await;
