@@ -203,6 +203,9 @@ impl House {
             Database::Sqlite(file) => {
                 let url = format!("sqlite:{}", file.display());
                 let mut connection = sqlx::SqliteConnection::connect(&url).await?;
+                sqlx::query("PRAGMA cache_size = -1048576")
+                    .execute(&mut connection)
+                    .await?;
                 for chunk in chunks {
                     let mut transaction = connection.begin().await?;
                     insert!(&mut *transaction, chunk);

@@ -65,7 +65,9 @@ impl SqliteStore {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
-        let mut writer = SqliteConnection::connect_with(&options).await?;
+        // The inner pages of every index of a million people: without them each look-up reads three pages instead of one.
+        let wide = options.clone().pragma("cache_size", "-65536"); // KiB
+        let mut writer = SqliteConnection::connect_with(&wide).await?;
         sqlx::migrate!("migrations/sqlite")
             .run(&mut writer)
             .await
@@ -74,7 +76,7 @@ impl SqliteStore {
             .max_connections(4)
             .test_before_acquire(false) // a file does not hang up
             .acquire_timeout(Duration::from_secs(5))
-            .connect_with(options.read_only(true))
+            .connect_with(options.pragma("cache_size", "-16384").read_only(true))
             .await?;
         let (jobs, queue) = mpsc::channel(Self::GROUP);
         // A thread of its own, so that it waits for the disk and for nobody's turn on the runtime of the server.
