@@ -212,3 +212,30 @@ test("a second picture keeps waiting for its turn when several are chosen", asyn
   await page.getByTestId("preview-save").click();
   await expect(page.getByTestId("preview-row")).toHaveCount(2);
 });
+
+test.describe("fingers", () => {
+  test.use({ hasTouch: true });
+  test("a finger that pulls a row aside opens its menu, one that taps copies, one that scrolls does neither", async ({ page, context }) => {
+    const fingers = await context.newCDPSession(page);
+    await page.setViewportSize(sizes.phone);
+    await openRoom(page, "open");
+    const row = await page.getByTestId("account-row").nth(1).boundingBox();
+    if (!row) throw new Error("the second row is not there");
+    const touch = (type: "touchStart" | "touchMove" | "touchEnd", x = 0, y = 0) => fingers.send("Input.dispatchTouchEvent", { type, touchPoints: type === "touchEnd" ? [] : [{ x, y }] });
+    const pull = async (dx: number, dy: number) => {
+      const [x, y] = [row.x + row.width / 2, row.y + 30];
+      await touch("touchStart", x, y);
+      for (let part = 1; part <= 8; part++) await touch("touchMove", x + (dx * part) / 8, y + (dy * part) / 8);
+      await touch("touchEnd");
+    };
+    await page.touchscreen.tap(row.x + row.width / 2, row.y + 30);
+    await expect.poll(() => copied(page)).toBe(1);
+    await pull(-120, 4);
+    await expect(page.getByRole("menu")).toBeVisible();
+    await page.keyboard.press("Escape");
+    await pull(-30, 0);
+    await pull(0, -200);
+    await expect(page.getByRole("menu")).toBeHidden();
+    expect(await copied(page), "pulling and scrolling copy nothing more").toBe(1);
+  });
+});

@@ -6,6 +6,7 @@ import { brandPath } from "../src/lib/marks";
 import { hue, monogram } from "../src/lib/monogram";
 import { matches, pinnedFirst } from "../src/lib/search";
 import { nearest } from "../src/lib/spatial";
+import { FAR, pulled } from "../src/lib/swipe";
 import { rowsInView } from "../src/lib/window-of";
 import type { AccountView } from "../src/lib/ipc";
 
@@ -100,5 +101,14 @@ describe("marks", () => {
   test("the colour of a name stays the same", () => {
     expect(hue("Netflix")).toBe(hue("netflix"));
     expect(new Set(["a", "b", "c", "d", "e", "f", "g", "h"].map(hue)).size, "and differs between names").toBeGreaterThan(3);
+  });
+});
+
+describe("a row pulled aside", () => {
+  test.each([[0, 0], [11, 0], [-11, 3], [30, 60], [-40, 30], [0, 200]])("a finger moved by %i, %i taps or scrolls", (dx, dy) => {
+    expect(pulled(dx, dy)).toBeNull();
+  });
+  test.each([[20, 0, 20], [-30, 10, -30], [FAR, 20, FAR], [-500, 0, -1.5 * FAR], [500, 100, 1.5 * FAR]])("moved by %i, %i it pulls the row to %i", (dx, dy, at) => {
+    expect(pulled(dx, dy)).toBe(at);
   });
 });
