@@ -30,6 +30,15 @@ pub const HEADER: &str = "idempotency-key";
 /// The longest key that is taken, in bytes.
 const MAX_BYTES: usize = 255;
 
+/// The header in the OpenAPI document, for the paths that honour it.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct IdempotencyKey {
+    /// Repeats the first answer
+    #[param(rename = "Idempotency-Key", min_length = 1, max_length = 255)]
+    _key: Option<String>,
+}
+
 /// Around every request that changes something.
 pub async fn honour(State(app): State<App>, request: Request, next: Next) -> Response {
     let value = match request.headers().get(HEADER) {

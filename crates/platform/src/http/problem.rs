@@ -1,10 +1,15 @@
 //! What is answered when something cannot be done: problem details (RFC 9457) with codes that never change.
+use std::collections::BTreeMap;
+
 use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    IntoResponses, ToSchema,
+    openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder, response},
+};
 
 /// An error as the API answers it. It states what happened and what to do, and never repeats what was sent.
 #[derive(Serialize, ToSchema)]
@@ -159,6 +164,23 @@ impl IntoResponse for Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
+    }
+}
+
+/// In the OpenAPI document: what every path may answer besides.
+impl IntoResponses for Problem {
+    fn responses() -> BTreeMap<String, RefOr<response::Response>> {
+        [("4XX", "Refused"), ("5XX", "Failed")]
+            .map(|(status, description)| {
+                let schema = Ref::from_schema_name(Problem::name());
+                let content = ContentBuilder::new().schema(Some(schema)).build();
+                let response = ResponseBuilder::new()
+                    .description(description)
+                    .content("application/problem+json", content)
+                    .build();
+                (status.to_owned(), response.into())
+            })
+            .into()
     }
 }
 

@@ -13,6 +13,7 @@ use super::{Verdict, VerdictAnswer, person_id};
 use crate::http::{
     App,
     extract::{Body, InPath},
+    idempotency::IdempotencyKey,
     problem::{Code, Problem},
 };
 
@@ -101,12 +102,11 @@ pub struct PersonAnswer {
 /// Makes a secret for a person who has none.
 #[utoipa::path(
     post, path = "/v1/enrolments", tag = "app", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = NewEnrolment,
     responses(
         (status = 201, description = "A secret that waits for its first code", body = EnrolmentAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn enrol(
@@ -124,12 +124,11 @@ pub async fn enrol(
 /// Takes the first code of an enrolment: from now on its codes are accepted.
 #[utoipa::path(
     post, path = "/v1/enrolments/confirm", tag = "app", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = Confirmation,
     responses(
         (status = 200, description = "What became of the code", body = VerdictAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn confirm(
@@ -143,12 +142,11 @@ pub async fn confirm(
 /// Makes a new secret for a person who has one. The old one works until the new one is confirmed.
 #[utoipa::path(
     post, path = "/v1/rotations", tag = "app", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = NewEnrolment,
     responses(
         (status = 201, description = "A secret that waits for its first code", body = EnrolmentAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn begin_rotation(
@@ -166,12 +164,11 @@ pub async fn begin_rotation(
 /// Takes the first code of the new secret: the old one stops at once.
 #[utoipa::path(
     post, path = "/v1/rotations/confirm", tag = "app", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = Confirmation,
     responses(
         (status = 200, description = "What became of the code", body = VerdictAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn confirm_rotation(
@@ -188,12 +185,11 @@ pub async fn confirm_rotation(
 /// while the same code in another request is `used`.
 #[utoipa::path(
     post, path = "/v1/verify", tag = "app", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = Verification,
     responses(
         (status = 200, description = "What became of the code", body = VerdictAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn verify(
@@ -222,8 +218,7 @@ pub async fn verify(
     params(("person" = String, Path, description = "Your own id of the person", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
     responses(
         (status = 200, description = "What is known", body = PersonAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn person(
@@ -242,8 +237,7 @@ pub async fn person(
     params(("person" = String, Path, description = "Your own id of the person", min_length = 1, max_length = 128, pattern = "^[!-~]+$")),
     responses(
         (status = 204, description = "Forgotten"),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn forget(

@@ -15,6 +15,7 @@ use super::person_id;
 use crate::http::{
     App,
     extract::{Address, Body, FormBody},
+    idempotency::IdempotencyKey,
     problem::{Code, Problem},
     records::{SESSION_SECONDS, SessionKind},
 };
@@ -151,8 +152,7 @@ pub struct Introspection {
     responses(
         (status = 200, description = "The codes", body = DeviceCodes),
         (status = 400, description = "Not a request of RFC 8628", body = OauthError),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn authorize(
@@ -202,8 +202,7 @@ pub async fn authorize(
     responses(
         (status = 200, description = "Signed in", body = Token),
         (status = 400, description = "Not yet, or no more", body = OauthError),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn token(
@@ -270,8 +269,7 @@ pub async fn token(
     request_body = UserCode,
     responses(
         (status = 200, description = "The television", body = DeviceAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn shown(
@@ -291,12 +289,11 @@ pub async fn shown(
 /// Signs the television in, or refuses it.
 #[utoipa::path(
     post, path = "/v1/devices/decide", tag = "device", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = Decision,
     responses(
         (status = 204, description = "Decided"),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn decide(
@@ -320,8 +317,7 @@ pub async fn decide(
     request_body(content = IntrospectForm, content_type = "application/x-www-form-urlencoded"),
     responses(
         (status = 200, description = "What the token is worth", body = Introspection),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn introspect(

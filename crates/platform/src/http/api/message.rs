@@ -13,6 +13,7 @@ use super::{Verdict, person_id};
 use crate::http::{
     App,
     extract::{Body, InPath},
+    idempotency::IdempotencyKey,
     problem::{Code, Problem},
 };
 
@@ -136,12 +137,11 @@ pub struct ContactAnswer {
 /// Sends a code to an address, if anybody has it (for `sign_up`: to anybody).
 #[utoipa::path(
     post, path = "/v1/challenges", tag = "message", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = NewChallenge,
     responses(
         (status = 201, description = "On its way, if anybody has the address", body = NewChallengeAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn challenge(
@@ -165,13 +165,12 @@ pub async fn challenge(
     post, path = "/v1/challenges/{challenge}/resend", tag = "message", security(("api_key" = [])),
     params(
         ("challenge" = String, Path, description = "The `challenge` of the first answer", min_length = 1, max_length = 64),
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255),
+        IdempotencyKey,
     ),
     request_body = Resend,
     responses(
         (status = 200, description = "On its way, if anybody has the address", body = NewChallengeAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn resend(
@@ -191,13 +190,12 @@ pub async fn resend(
     post, path = "/v1/challenges/{challenge}/redeem", tag = "message", security(("api_key" = [])),
     params(
         ("challenge" = String, Path, description = "The `challenge` of the first answer", min_length = 1, max_length = 64),
-        ("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255),
+        IdempotencyKey,
     ),
     request_body = Redemption,
     responses(
         (status = 200, description = "What became of the code", body = RedemptionAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn redeem(
@@ -243,12 +241,11 @@ pub async fn redeem(
 /// Says that a person has an address, which you have verified by other means.
 #[utoipa::path(
     post, path = "/v1/contacts", tag = "message", security(("api_key" = [])),
-    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats the first answer", min_length = 1, max_length = 255)),
+    params(IdempotencyKey),
     request_body = NewContact,
     responses(
         (status = 200, description = "Whose the address is", body = ContactAnswer),
-        (status = "4XX", description = "Refused", body = Problem, content_type = "application/problem+json"),
-        (status = "5XX", description = "Failed", body = Problem, content_type = "application/problem+json"),
+        Problem,
     )
 )]
 pub async fn contact(
