@@ -11,11 +11,13 @@ use std::process::{Command, Stdio};
 
 use couchkey_authenticator::qr::{self, Effort, Grey};
 use couchkey_tests::pictures::{Kind, Picture, draw, png};
+use image::GrayImage;
+use image::imageops::{self, FilterType};
 use rustix::time::{ClockId, clock_gettime};
-use rxing::common::HybridBinarizer;
+use rxing::common::{GlobalHistogramBinarizer, HybridBinarizer};
 use rxing::multi::MultipleBarcodeReader as _;
 use rxing::qrcode::cpp_port::QrReader;
-use rxing::{BarcodeFormat, BinaryBitmap, DecodeHints, Luma8Source};
+use rxing::{BarcodeFormat, Binarizer, BinaryBitmap, DecodeHints, Luma8Source};
 
 /// Reads a picture, which also lies in a PNG file.
 type Decoder = Box<dyn Fn(&Picture, &Path) -> Vec<String>>;
@@ -45,6 +47,10 @@ fn main() {
         }),
         row("rxing 0.9, TryHarder, also inverted", |picture, _| {
             rxing_alone(picture)
+        }),
+        row("rxing in five steps", |picture, _| stepwise(picture, 5)),
+        row("rxing and quircs in twelve steps", |picture, _| {
+            stepwise(picture, 12)
         }),
         row("rqrr 0.11", |picture, _| rqrr_alone(picture)),
     ];
@@ -138,28 +144,134 @@ fn ours(picture: &Picture, effort: Effort) -> Vec<String> {
 }
 
 fn rxing_alone(picture: &Picture) -> Vec<String> {
+    let image = grey(picture);
+    let read = hybrid(&image);
+    if read.is_empty() {
+        hybrid(&inverted(&image))
+    } else {
+        read
+    }
+}
+
+/// What others do who try hard: one preparation of the picture after the other, until rxing or quircs reads
+/// something. The limit to be reached is this ladder: 90.0 % of ordinary pictures with five steps, 92.4 % with twelve.
+fn stepwise(picture: &Picture, steps: usize) -> Vec<String> {
+    let image = grey(picture);
+    let part = |of: u32| {
+        let (width, height) = ((image.width() / of).max(1), (image.height() / of).max(1));
+        imageops::resize(&image, width, height, FilterType::Triangle)
+    };
+    let tries: [&dyn Fn() -> Vec<String>; 12] = [
+        &|| global(&image),
+        &|| hybrid(&image),
+        &|| global(&against_surroundings(&part(2))),
+        &|| hybrid(&inverted(&image)),
+        &|| global(&against_surroundings(&image)),
+        &|| hybrid(&part(3)),
+        &|| hybrid(&stretched(&image)),
+        &|| hybrid(&inverted(&part(2))),
+        &|| quircs_alone(&part(2)),
+        &|| quircs_alone(&image),
+        &|| hybrid(&imageops::fast_blur(&image, 1.0)),
+        &|| match image.width() * image.height() {
+            ..2_100_000 => hybrid(&imageops::resize(
+                &image,
+                image.width() * 2,
+                image.height() * 2,
+                FilterType::Triangle,
+            )),
+            _ => Vec::new(),
+        },
+    ];
+    tries[..steps]
+        .iter()
+        .map(|attempt| attempt())
+        .find(|read| !read.is_empty())
+        .unwrap_or_default()
+}
+
+fn grey(picture: &Picture) -> GrayImage {
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    GrayImage::from_raw(width, height, picture.luma.clone()).expect("the size is right")
+}
+
+fn inverted(image: &GrayImage) -> GrayImage {
+    let mut image = image.clone();
+    imageops::invert(&mut image);
+    image
+}
+
+/// Black where a pixel is darker than the square around it, which reaches a sixteenth of the shorter side.
+fn against_surroundings(image: &GrayImage) -> GrayImage {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let radius = width.min(height) / 16;
+    // sums[y][x]: of all pixels above and to the left.
+    let mut sums = vec![0u64; (width + 1) * (height + 1)];
+    for y in 0..height {
+        let mut line = 0;
+        for x in 0..width {
+            line += u64::from(image.as_raw()[y * width + x]);
+            sums[(y + 1) * (width + 1) + x + 1] = sums[y * (width + 1) + x + 1] + line;
+        }
+    }
+    GrayImage::from_fn(width as u32, height as u32, |x, y| {
+        let (x, y) = (x as usize, y as usize);
+        let (left, right) = (x.saturating_sub(radius), (x + radius + 1).min(width));
+        let (top, bottom) = (y.saturating_sub(radius), (y + radius + 1).min(height));
+        let at = |x: usize, y: usize| sums[y * (width + 1) + x];
+        let sum = at(right, bottom) + at(left, top) - at(right, top) - at(left, bottom);
+        let mean = sum / ((right - left) * (bottom - top)) as u64;
+        let dark = u64::from(image.as_raw()[y * width + x]) < mean;
+        image::Luma([if dark { 0 } else { 255 }])
+    })
+}
+
+/// The darkest hundredth becomes black, the lightest white.
+fn stretched(image: &GrayImage) -> GrayImage {
+    let mut sorted = image.as_raw().clone();
+    sorted.sort_unstable();
+    let (low, high) = (sorted[sorted.len() / 100], sorted[sorted.len() * 99 / 100]);
+    let span = f32::from(high.saturating_sub(low).max(1));
+    GrayImage::from_fn(image.width(), image.height(), |x, y| {
+        let value = image.get_pixel(x, y).0[0].saturating_sub(low);
+        image::Luma([(f32::from(value) * 255.0 / span) as u8])
+    })
+}
+
+fn hybrid(image: &GrayImage) -> Vec<String> {
+    rxing_by(HybridBinarizer::new(source(image)))
+}
+
+fn global(image: &GrayImage) -> Vec<String> {
+    rxing_by(GlobalHistogramBinarizer::new(source(image)))
+}
+
+fn source(image: &GrayImage) -> Luma8Source {
+    Luma8Source::new(image.as_raw().clone(), image.width(), image.height())
+        .expect("the size is right")
+}
+
+fn rxing_by(binarizer: impl Binarizer) -> Vec<String> {
     let hints = DecodeHints {
         TryHarder: Some(true),
         PossibleFormats: Some([BarcodeFormat::QR_CODE].into()),
         ..DecodeHints::default()
     };
-    for inverted in [false, true] {
-        let luma = picture
-            .luma
-            .iter()
-            .map(|&value| if inverted { 255 - value } else { value })
-            .collect();
-        let source = Luma8Source::new(luma, picture.width as u32, picture.height as u32)
-            .expect("the size is right");
-        let mut bitmap = BinaryBitmap::new(HybridBinarizer::new(source));
-        let read = QrReader
-            .decode_multiple_with_hints(&mut bitmap, &hints)
-            .unwrap_or_default();
-        if !read.is_empty() {
-            return read.iter().map(|code| code.getText().to_owned()).collect();
-        }
-    }
-    Vec::new()
+    QrReader
+        .decode_multiple_with_hints(&mut BinaryBitmap::new(binarizer), &hints)
+        .unwrap_or_default()
+        .iter()
+        .map(|code| code.getText().to_owned())
+        .collect()
+}
+
+fn quircs_alone(image: &GrayImage) -> Vec<String> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    quircs::Quirc::default()
+        .identify(width, height, image.as_raw())
+        .filter_map(|code| code.ok()?.decode().ok())
+        .filter_map(|data| String::from_utf8(data.payload).ok())
+        .collect()
 }
 
 fn rqrr_alone(picture: &Picture) -> Vec<String> {
