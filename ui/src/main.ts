@@ -15,4 +15,6 @@ void room.ready.then(() => {
   flushSync();
   // The window is hidden until now, where no frame is ever drawn: so this does not wait for one.
   void ipc.shown().catch(() => undefined);
+  // While the system puts it on the screen, the page finds its fonts and places: only painting is left then.
+  target.getBoundingClientRect();
 });
