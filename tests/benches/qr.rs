@@ -246,7 +246,7 @@ fn global(image: &GrayImage) -> Vec<String> {
     rxing_by(GlobalHistogramBinarizer::new(source(image)))
 }
 
-fn source(image: &GrayImage) -> Luma8Source {
+fn source(image: &GrayImage) -> Luma8Source<'_> {
     Luma8Source::new(image.as_raw().clone(), image.width(), image.height())
         .expect("the size is right")
 }
