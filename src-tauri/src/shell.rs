@@ -98,9 +98,6 @@ const PATIENCE: Duration = Duration::from_millis(1500);
 const TELL_EVERY: Duration = Duration::from_millis(100);
 const PATIENCE_WITH_PASSPHRASE: Duration = Duration::from_secs(6);
 
-/// A person who adds three accounts in a row gets one backup.
-const AT_REST: Duration = Duration::from_secs(3);
-
 impl Shell {
     /// A shell on this machine's vault.
     ///
@@ -111,7 +108,7 @@ impl Shell {
             Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| dir.clone()),
             None => default_data_dir().unwrap_or_default(),
         };
-        let shell = Arc::new(Self {
+        Ok(Arc::new(Self {
             authenticator: Authenticator::on_this_machine(
                 start.data_dir.as_deref(),
                 start.keyring,
@@ -125,24 +122,7 @@ impl Shell {
             pictures: Pictures::default(),
             chosen: Chosen::default(),
             tell: OnceLock::new(),
-        });
-        shell.keep_backups();
-        Ok(shell)
-    }
-
-    /// Has a backup made when changes have come to rest, on a thread of its own: a slow disk keeps nobody waiting.
-    fn keep_backups(self: &Arc<Self>) {
-        let shell = Arc::clone(self);
-        std::thread::spawn(move || {
-            loop {
-                shell.authenticator.wait_for_change();
-                std::thread::sleep(AT_REST);
-                if let Some(report) = shell.authenticator.back_up_if_behind() {
-                    tracing::warn!(target: "couchkey", code = report.code.as_str(), "no backup");
-                    shell.tell(RustEvent::Changed);
-                }
-            }
-        });
+        }))
     }
 
     /// Opens the vault while the web view is still loading, so that its first question finds the answer ready.
