@@ -12,7 +12,7 @@ use std::{
 use couchkey_authenticator::{
     Authenticator, Parts,
     fake::FakeClock,
-    os::{DiskBackups, DiskFile, FileKeyring},
+    os::{DiskBackups, DiskFile, FileKeyring, keyring::LONGEST_EVERYWHERE},
     ports::{BackupFolder, FileError, Keyring, KeyringError},
     view::EditForm,
 };
@@ -78,6 +78,11 @@ impl Wallet {
 impl Keyring for Wallet {
     fn get(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         self.0.get(&Self::name(entry))
+    }
+
+    /// As little as every keyring takes, so that a vault is in several entries.
+    fn longest_entry(&self) -> usize {
+        LONGEST_EVERYWHERE
     }
 
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {

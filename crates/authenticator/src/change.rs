@@ -237,7 +237,7 @@ impl Authenticator {
         let id = vault.id();
         let head = format::head_entry(id);
         while vault.needs_save() {
-            let save = vault.save(&mut os_random())?;
+            let save = vault.save_in_entries(keyring.longest_entry(), &mut os_random())?;
             if let Some(behind) = &save.roll_head {
                 keyring.set(&head, behind.as_bytes())?;
             }

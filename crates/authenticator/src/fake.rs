@@ -9,7 +9,7 @@ use couchkey_otp::UnixTime;
 use couchkey_vault::Half;
 use zeroize::Zeroizing;
 
-use crate::os::keyring::check_text;
+use crate::os::keyring::{LONGEST_EVERYWHERE, check_text};
 use crate::ports::{BackupFolder, Clock, FileError, FileLock, Keyring, KeyringError, VaultFile};
 
 /// A clock that stands still until it is set. Clones show the same time.
@@ -151,6 +151,8 @@ pub struct FakeKeyring {
 
 #[derive(Default)]
 struct KeyringContents {
+    /// More than every keyring takes, where that was asked for.
+    longest: Option<usize>,
     entries: BTreeMap<String, Vec<u8>>,
     calls: Plan<KeyringError>,
     reads: Plan<KeyringError>,
@@ -183,6 +185,11 @@ impl FakeKeyring {
             state: Arc::default(),
             fuse: fuse.clone(),
         }
+    }
+
+    /// Takes entries of this many bytes from now on, instead of the 2,500 that every keyring takes.
+    pub fn take_entries_of(&self, longest: usize) {
+        lock(&self.state).longest = Some(longest);
     }
 
     /// The next call fails.
@@ -282,8 +289,12 @@ impl Keyring for FakeKeyring {
         Ok(state.entries.get(entry).cloned().map(Zeroizing::new))
     }
 
+    fn longest_entry(&self) -> usize {
+        lock(&self.state).longest.unwrap_or(LONGEST_EVERYWHERE)
+    }
+
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {
-        check_text(text)?;
+        check_text(text, self.longest_entry())?;
         let mut state = lock(&self.state);
         state.log.push(KeyringCall::Set(entry.to_owned()));
         state.calls.step()?;

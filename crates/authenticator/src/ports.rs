@@ -22,7 +22,11 @@ pub trait Keyring: Send + Sync {
     /// people lose their accounts.
     fn get(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError>;
 
-    /// Writes an entry, replacing what was there; at most 2,500 bytes of ASCII text (the limit of Windows).
+    /// The longest entry that it takes, in bytes, and never less than 2,500, which every keyring takes (Windows' limit
+    /// is 2,560). Where it is more, thousands of accounts need fewer entries.
+    fn longest_entry(&self) -> usize;
+
+    /// Writes an entry, replacing what was there; ASCII text, and no longer than [`Keyring::longest_entry`].
     ///
     /// # Errors
     /// Nothing of the old entry is lost when this fails.

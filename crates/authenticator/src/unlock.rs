@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 use crate::{
     Authenticator, Error, ErrorCode, ErrorReport,
     change::{OsRandom, os_random},
+    os::keyring::LONGEST_EVERYWHERE,
     ports::{Keyring, KeyringError},
     qr,
     view::{
@@ -671,7 +672,7 @@ impl Authenticator {
         // The oldest go first: a keyring entry holds 2,500 bytes.
         let entry = loop {
             let entry = serde_json::to_vec(&known).map_err(|_| ErrorCode::Internal)?;
-            if base64(&entry).len() <= ENTRY_BYTES || known.len() == 1 {
+            if base64(&entry).len() <= LONGEST_EVERYWHERE || known.len() == 1 {
                 break base64(&entry);
             }
             known.remove(0);
@@ -692,9 +693,6 @@ impl Authenticator {
         );
     }
 }
-
-/// The longest entry that every keyring takes.
-const ENTRY_BYTES: usize = 2_500;
 
 pub(crate) enum Place {
     Nothing {

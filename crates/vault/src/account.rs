@@ -72,8 +72,8 @@ pub struct Edit {
     pub groups: Option<Vec<String>>,
 }
 
-/// The limits of a vault. Together they make sure that every account fits into one keyring entry, which Windows
-/// caps at 2,560 bytes.
+/// The limits of a vault. Together they make sure that every account fits into one entry of every keyring; Windows
+/// caps them at 2,560 bytes.
 pub mod limits {
     /// Accounts in a vault, those in the trash included.
     pub const ACCOUNTS: usize = 10_000;

@@ -14,17 +14,21 @@
 use data_encoding::BASE64;
 
 use crate::format::read::{Parts, entry_bytes};
+use crate::format::{MAX_ENTRY, MAX_ENTRY_EVERYWHERE};
 use crate::id::VaultId;
 use crate::item::{self, SealedItem};
 use crate::seal::{self, Keys};
 
-/// Bytes in a bundle, before base64: with it 2,400, and Windows caps a keyring entry at 2,560.
-pub(crate) const MAX_BUNDLE: usize = 1_800;
 /// Bytes in a bundle that are not items.
 pub(crate) const OVERHEAD: usize = 1 + 4 + 8 + MAC;
 
 const MAC: usize = 32;
 const LAYOUT: u8 = 1;
+
+/// Bytes in a bundle for a keyring whose entries have at most so many characters. The longest item fits.
+pub(crate) fn capacity(longest_entry: usize) -> usize {
+    longest_entry.clamp(MAX_ENTRY_EVERYWHERE, MAX_ENTRY) / 4 * 3
+}
 
 /// One half of a bundle, as it was found.
 pub(crate) struct Bundle {

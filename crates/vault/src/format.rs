@@ -38,8 +38,11 @@ pub const MINOR: u16 = 0;
 pub const MAX_FILE: usize = FILE_FIXED + MAX_HEADER + MAX_INDEX + MAX_MIRROR + CHECKSUM;
 /// Bundles that a vault has at most.
 pub const MAX_BUNDLES: usize = 8_192;
-/// The longest head or bundle that is read, in characters of base64. Windows keeps 2,560.
-pub const MAX_ENTRY: usize = 4_096;
+/// The longest head or bundle that is read, in characters of base64, and the longest that is written where a keyring sets
+/// no limit of its own.
+pub const MAX_ENTRY: usize = 65_536;
+/// The longest bundle that fits into every keyring, in characters of base64. Windows keeps 2,560.
+pub const MAX_ENTRY_EVERYWHERE: usize = 2_400;
 
 const FILE_MAGIC: [u8; 8] = *b"\x89CKV\r\n\x1A\n";
 const BACKUP_MAGIC: [u8; 8] = *b"\x89CKB\r\n\x1A\n";

@@ -6,7 +6,7 @@ use couchkey_otp::UnixTime;
 use rand_core::CryptoRng;
 use thiserror::Error;
 
-use crate::bundle::{self, MAX_BUNDLE};
+use crate::bundle;
 use crate::format::{self, ByteArray, ByteString, Container, Header, Index, Row};
 use crate::id::{AccountId, Half, VaultId};
 use crate::item::{self, LENGTH, SealedItem};
@@ -72,19 +72,34 @@ pub enum SaveError {
 
 impl Vault {
     /// What has to be written so that the vault is on the disk as it is in memory: see [`Vault`] for the order.
-    /// Nothing changes in memory until [`Vault::saved`].
+    /// Nothing changes in memory until [`Vault::saved`]. Its bundles fit into every keyring.
     ///
     /// # Errors
     ///
     /// See [`SaveError`]; nothing is to be written then.
     pub fn save(&self, rng: &mut impl CryptoRng) -> Result<Save, SaveError> {
+        self.save_in_entries(format::MAX_ENTRY_EVERYWHERE, rng)
+    }
+
+    /// The same for a keyring that takes entries of `longest` characters: thousands of accounts need fewer of them then.
+    /// It may be another keyring than the last time, with room for more or for less. Between
+    /// [`format::MAX_ENTRY_EVERYWHERE`] and [`format::MAX_ENTRY`]; what is beyond counts as the nearer of the two.
+    ///
+    /// # Errors
+    ///
+    /// As [`Vault::save`].
+    pub fn save_in_entries(
+        &self,
+        longest: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Save, SaveError> {
         if let Some(minor) = self.newer_minor {
             return Err(SaveError::NewerVersion { minor });
         }
         let generation = self.generation + 1;
         let items = self.seal_changed(rng);
         let rows = self.rows(&items);
-        let (numbers, mut states) = self.pack(&rows)?;
+        let (numbers, mut states) = self.pack(&rows, bundle::capacity(longest))?;
 
         let mut inside = vec![Vec::new(); states.len()];
         for (row, &home) in rows.iter().zip(&numbers) {
@@ -257,23 +272,27 @@ impl Vault {
             .collect()
     }
 
-    /// Finds a bundle for every account: its own while it fits, so that a change rewrites one entry.
-    fn pack(&self, rows: &[Packed<'_>]) -> Result<(Vec<u32>, Vec<BundleState>), SaveError> {
+    /// Finds a bundle for every account: its own while it fits, so that a change rewrites one entry. `capacity` is what
+    /// an entry holds, in bytes; less than what it held before where the keyring is another one.
+    fn pack(
+        &self,
+        rows: &[Packed<'_>],
+        capacity: usize,
+    ) -> Result<(Vec<u32>, Vec<BundleState>), SaveError> {
         let mut states = self.bundles.clone();
-        let mut room = vec![MAX_BUNDLE - bundle::OVERHEAD; states.len()];
+        let mut room = vec![capacity - bundle::OVERHEAD; states.len()];
         let needs = |row: &Packed<'_>| LENGTH + row.bytes.len();
         let mut numbers: Vec<Option<usize>> = Vec::with_capacity(rows.len());
         for row in rows {
             let home = row.entry.bundle.and_then(|home| usize::try_from(home).ok());
             let home = home.filter(|&home| home < states.len());
-            if let Some(home) = home {
-                if row.changed {
-                    states[home].dirty = true;
-                } else {
-                    room[home] = room[home].saturating_sub(needs(row));
-                }
+            let stays = home.filter(|&home| !row.changed && room[home] >= needs(row));
+            match (stays, home) {
+                (Some(home), _) => room[home] -= needs(row),
+                (None, Some(home)) => states[home].dirty = true,
+                (None, None) => (),
             }
-            numbers.push(home.filter(|_| !row.changed));
+            numbers.push(stays);
         }
         // First those that can stay where they are, then those that cannot.
         for (row, number) in rows.iter().zip(&mut numbers) {
@@ -293,7 +312,7 @@ impl Vault {
             let written_anyway = (0..room.len()).filter(|&at| states[at].dirty).find(fits);
             let home = written_anyway.or_else(|| (0..room.len()).find(fits));
             let home = home.unwrap_or_else(|| {
-                room.push(MAX_BUNDLE - bundle::OVERHEAD);
+                room.push(capacity - bundle::OVERHEAD);
                 states.push(BundleState {
                     current: None,
                     dirty: true,

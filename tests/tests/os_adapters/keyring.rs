@@ -61,16 +61,16 @@ fn an_entry_says_whose_it_is_to_whoever_looks_into_the_keyring() {
 fn the_largest_entry_fits_and_a_larger_one_is_refused_whole() {
     let session = Session::start();
     let mut adapter = Adapter::connected(&session, LONG);
-    let largest = "x".repeat(2_500);
+    let largest = "x".repeat(65_536);
     assert_eq!(
         adapter.ask(&format!("set a {largest}")),
         DONE,
-        "2,500 bytes"
+        "65,536 bytes"
     );
     assert_eq!(
         adapter.ask(&format!("set a {largest}x")),
         "Err(TooLong)",
-        "2,501 bytes: Windows would not take it"
+        "65,537 bytes"
     );
     assert_eq!(adapter.ask("get a"), text(&largest), "the old one is whole");
 }

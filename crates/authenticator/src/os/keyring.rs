@@ -15,8 +15,10 @@ use crate::ports::{FileError, Keyring, KeyringError};
 
 mod native;
 
-/// The longest entry, in bytes: Windows takes 2,560 and everything that fits there fits everywhere.
-pub const LONGEST_ENTRY: usize = 2_500;
+/// The longest entry that every keyring takes, in bytes: Windows takes 2,560.
+pub const LONGEST_EVERYWHERE: usize = 2_500;
+/// The longest entry where the keyring sets no limit of its own: docs/decisions/0192.
+pub const LONGEST_ENTRY: usize = couchkey_vault::format::MAX_ENTRY;
 
 /// Secret Service, Keychain, Credential Manager or the Android Keystore, whichever this system has.
 ///
@@ -147,8 +149,12 @@ impl Keyring for SystemKeyring {
         self.call(move |store| store.get(&entry))
     }
 
+    fn longest_entry(&self) -> usize {
+        native::LONGEST
+    }
+
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {
-        check_text(text)?;
+        check_text(text, self.longest_entry())?;
         let entry = entry.to_owned();
         let text = Zeroizing::new(text.to_vec());
         self.call(move |store| store.set(&entry, &text))
@@ -199,8 +205,12 @@ impl Keyring for FileKeyring {
             })
     }
 
+    fn longest_entry(&self) -> usize {
+        LONGEST_ENTRY
+    }
+
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {
-        check_text(text)?;
+        check_text(text, self.longest_entry())?;
         if entry.ends_with("/device-key") {
             return Err(KeyringError::Denied);
         }
@@ -225,9 +235,9 @@ fn unwritable(error: FileError) -> KeyringError {
     }
 }
 
-/// What every keyring takes: short, and ASCII because KDE's wallet keeps text only.
-pub(crate) fn check_text(text: &[u8]) -> Result<(), KeyringError> {
-    if text.len() > LONGEST_ENTRY {
+/// What a keyring takes: no more than it has room for, and ASCII because KDE's wallet keeps text only.
+pub(crate) fn check_text(text: &[u8], longest: usize) -> Result<(), KeyringError> {
+    if text.len() > longest {
         return Err(KeyringError::TooLong);
     }
     if !text.is_ascii() {

@@ -195,6 +195,7 @@ impl Golden {
             a: Some(self.read("vault.a")),
             b: self.store.b.as_ref().map(|_| self.read("vault.b")),
             keyring: keyring.collect(),
+            longest: 0,
         }
     }
 

@@ -4,6 +4,7 @@ mod backup;
 mod changes;
 mod crash_points;
 mod damage;
+mod entries;
 mod golden;
 mod opening;
 mod rotation;

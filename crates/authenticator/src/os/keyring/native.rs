@@ -19,7 +19,7 @@ use secret_service as system;
 #[cfg(any(windows, target_os = "android"))]
 use simple as system;
 
-pub(super) use system::PROVIDER;
+pub(super) use system::{LONGEST, PROVIDER};
 
 const SERVICE: &str = "couchkey";
 
@@ -113,6 +113,8 @@ mod secret_service {
     use super::{Error, Failure, HashMap, KeyringError, KeyringState, explain_common};
 
     pub(in super::super) const PROVIDER: &str = "Secret Service";
+    /// The specification sets no limit, and services that rewrite one file at every call are quicker with fewer entries.
+    pub(in super::super) const LONGEST: usize = super::super::LONGEST_ENTRY;
 
     pub(super) struct System {
         store: Arc<Store>,
@@ -285,6 +287,7 @@ mod apple {
     use super::{Error, Failure, HashMap, KeyringError, KeyringState, explain_common};
 
     pub(in super::super) const PROVIDER: &str = "Keychain";
+    pub(in super::super) const LONGEST: usize = super::super::LONGEST_EVERYWHERE;
 
     pub(super) struct System(Arc<Store>);
 
@@ -360,6 +363,7 @@ mod simple {
     pub(in super::super) const PROVIDER: &str = "Credential Manager";
     #[cfg(target_os = "android")]
     pub(in super::super) const PROVIDER: &str = "Android Keystore";
+    pub(in super::super) const LONGEST: usize = super::super::LONGEST_EVERYWHERE;
 
     pub(super) struct System(Arc<Store>);
 

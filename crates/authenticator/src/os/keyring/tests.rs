@@ -223,12 +223,12 @@ fn text_that_some_keyring_could_not_keep_is_kept_by_none() {
     let files = FileKeyring::new(home.path());
     for keyring in [&system as &dyn Keyring, &files] {
         let most = [b'x'; LONGEST_ENTRY];
-        assert_eq!(keyring.set("x", &most), Ok(()), "2,500 bytes");
+        assert_eq!(keyring.set("x", &most), Ok(()), "as long as it takes");
         let more = [b'x'; LONGEST_ENTRY + 1];
         assert_eq!(
             keyring.set("x", &more),
             Err(KeyringError::TooLong),
-            "2,501 bytes"
+            "a byte more"
         );
         assert_eq!(
             keyring.set("x", &[0xff]),
