@@ -4,17 +4,21 @@
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
+    ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
 use couchkey_authenticator::view::VaultState;
 use couchkey_tests::{
+    machine::{add, uri},
     proof::{Picture, Plan, on_disk},
     recorder::{Call, count, fail_nth, record},
 };
+use couchkey_vault::import;
 use sha2::{Digest, Sha256};
 
 const CHANGER: &str = env!("CARGO_BIN_EXE_changer");
+const EXPORTER: &str = env!("CARGO_BIN_EXE_exporter");
 const SEED: u64 = 11;
 
 /// So many changes are recorded and cut off everywhere.
@@ -176,6 +180,93 @@ fn every_call_to_the_files_that_fails_leaves_the_old_state_or_the_new_one() {
     }
     println!("failed calls: {runs}; each left the old state or the new one");
     assert!(runs > 200, "every call of every kind: {runs}");
+}
+
+#[test]
+fn every_call_of_an_export_that_fails_leaves_no_half_of_it_and_the_vault_as_it_was() {
+    const KINDS: [&str; 11] = [
+        "openat",
+        "statx",
+        "newfstatat",
+        "read",
+        "write",
+        "fsync",
+        "rename",
+        "renameat",
+        "renameat2",
+        "linkat",
+        "unlink",
+    ];
+    const ERRORS: [&str; 4] = ["EIO", "ENOSPC", "EINTR", "EACCES"];
+    const OLDER: &[u8] = b"an older export that may be replaced";
+    let home = home();
+    let dir = home.path();
+    let app = on_disk(dir);
+    app.create_vault(None).expect("a fresh folder takes one");
+    for n in 0..3 {
+        add(&app, &uri(n)).expect("it enrols");
+    }
+    drop(app);
+    let vault = files(dir);
+    let mut runs = 0;
+    for (mode, before) in [("keep", None), ("replace", Some(OLDER))] {
+        // A folder of its own for each run, with what was there before.
+        let folder = || {
+            let folder = self::home();
+            if let Some(older) = before {
+                fs::write(folder.path().join("export.json"), older).expect("written");
+            }
+            folder
+        };
+        let command = |folder: &Path| {
+            let file = folder.join("export.json");
+            [EXPORTER, path(dir), path(&file), mode].map(str::to_owned)
+        };
+        let whole = folder();
+        let counts = count(&KINDS, &command(whole.path()));
+        let found = files(whole.path());
+        assert!(found.len() == 1 && is_whole(&found), "nothing failed");
+        for (kind, (ready, all)) in KINDS.iter().zip(counts) {
+            for (nth, error) in (ready + 1..=all).flat_map(|nth| ERRORS.map(|error| (nth, error))) {
+                let folder = folder();
+                let output = fail_nth(kind, error, nth, &command(folder.path()));
+                runs += 1;
+                let said = String::from_utf8_lossy(&output.stdout).into_owned();
+                let what = format!("{mode}: {kind} number {nth} says {error}; it said {said:?}");
+                let found = files(folder.path());
+                let none = found.is_empty();
+                let old =
+                    found.len() == 1 && found.values().all(|bytes| Some(&bytes[..]) == before);
+                let new = found.len() == 1 && is_whole(&found);
+                match said.lines().nth(1).unwrap_or_default().split_once(' ') {
+                    None if said.contains("done") => assert!(new, "{what}: it is there, whole"),
+                    Some(("failed", report)) => {
+                        assert!(
+                            none || old,
+                            "{what}: nothing new is left: {:?}",
+                            found.keys()
+                        );
+                        let (_, cure) = report.split_once(' ').expect("a code and a cure");
+                        assert!(cure.ends_with('.'), "{what}: it says what to do");
+                    }
+                    // What failed is saying it.
+                    _ => assert!(*kind == "write" && (none || old || new), "{what}"),
+                }
+                assert!(files(dir) == vault, "{what}: the vault is as it was");
+            }
+        }
+    }
+    println!("failed calls of an export: {runs}; each left all of it or nothing");
+    assert!(runs > 80, "every call of every kind: {runs}");
+}
+
+/// Whether the one file there is an export of the three accounts.
+fn is_whole(found: &Image) -> bool {
+    let mut go_on = |_| ControlFlow::Continue(());
+    found.values().all(|bytes| {
+        import::read(bytes, None, &|_| Vec::new(), &mut go_on)
+            .is_ok_and(|read| read.accounts.len() == 3 && read.skipped.is_empty())
+    })
 }
 
 /// A disk as the file system promises it: content is durable after an fsync of the file, names after one of the folder.
