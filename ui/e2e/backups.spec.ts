@@ -86,6 +86,11 @@ test("new keys show the new recovery key once, and offer to delete what the old 
   await id(page, "settings-new-keys").click();
   await id(page, "new-keys-make").click();
   await expect(id(page, "recovery-key")).toBeVisible();
+  await page.emulateMedia({ media: "print" });
+  await expect(page.locator(".sheet")).toBeVisible();
+  await expect(id(page, "recovery-saved"), "a sheet is all that is printed").toBeHidden();
+  await expect(id(page, "nav-codes")).toBeHidden();
+  await page.emulateMedia({ media: "screen" });
   await expect(id(page, "old-backups")).toContainText("3 backups still open with the old key");
   await id(page, "old-backups-remove").click();
   await expect(page.getByText("the old ones are deleted")).toBeVisible();
