@@ -16,12 +16,15 @@ pub fn save_as(app: &AppHandle, title: &'static str, file_name: &str) -> Option<
     return nowhere(app, title, file_name);
 }
 
-/// Asks for a folder; `None` when the person changes their mind.
-pub fn folder(app: &AppHandle, title: &'static str) -> Option<PathBuf> {
+/// Asks for a folder, beginning at `start`; `None` when the person changes their mind. Without a beginning GTK shows the
+/// recently used files, where no folder can be chosen, not by typing its path either.
+pub fn folder(app: &AppHandle, title: &'static str, start: PathBuf) -> Option<PathBuf> {
     #[cfg(desktop)]
-    return ask(app, title, |dialog| Box::pin(dialog.pick_folder()));
+    return ask(app, title, |dialog| {
+        Box::pin(dialog.set_directory(start).pick_folder())
+    });
     #[cfg(mobile)]
-    return nowhere(app, title, String::new());
+    return nowhere(app, title, start.to_string_lossy().into_owned());
 }
 
 #[cfg(desktop)]

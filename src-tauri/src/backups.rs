@@ -1,6 +1,7 @@
 //! Backups in the window: when one is made by itself, where they go, and the file that somebody wants to restore.
 
 use std::{
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -46,14 +47,16 @@ impl Chosen {
     }
 }
 
-/// Makes a backup whenever changes have come to rest, as long as the program runs.
+/// Makes a backup a few seconds after each change, as long as the program runs; on a thread of its own, so that a slow
+/// disk keeps nobody waiting.
 pub fn watch(shell: &Arc<Shell>) {
     let shell = Arc::clone(shell);
     std::thread::spawn(move || {
         loop {
             shell.authenticator().wait_for_change();
             std::thread::sleep(REST);
-            if shell.authenticator().back_up_if_behind().is_some() {
+            if let Some(report) = shell.authenticator().back_up_if_behind() {
+                tracing::warn!(target: "couchkey", code = report.code.as_str(), "no backup");
                 shell.changed(); // the notice says what is in the way
             }
         }
@@ -65,7 +68,11 @@ pub fn watch(shell: &Arc<Shell>) {
 /// # Errors
 /// No backup can be written there.
 pub fn choose_folder(app: &AppHandle, shell: &Shell) -> Reply<Option<BackupsView>> {
-    let Some(folder) = shell.waiting(|| ask::folder(app, "Choose where backups go")) else {
+    let now = shell.ask(Authenticator::backups)?.folder.map(PathBuf::from);
+    let there = now.iter().flat_map(|now| now.ancestors());
+    let start = there.map(Path::to_owned).find(|folder| folder.is_dir());
+    let start = start.unwrap_or_else(|| PathBuf::from("/"));
+    let Some(folder) = shell.waiting(|| ask::folder(app, "Choose where backups go", start)) else {
         return Ok(None);
     };
     let choice = BackupChoice::Folder(folder.to_string_lossy().into_owned());
