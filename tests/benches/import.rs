@@ -3,8 +3,10 @@
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use couchkey_otp::otpauth;
+use couchkey_tests::desktop::Session;
 use couchkey_tests::machine::{Machine, uri};
 use couchkey_vault::export::{aegis, uri_list};
 use couchkey_vault::import::{Imported, read};
@@ -63,5 +65,38 @@ fn preview(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, readers, preview);
+/// From the yes to all of them kept, on the real gnome-keyring-daemon and the real disk; and the same with entries that
+/// are no longer than what Windows takes, for comparison.
+fn adding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("import: yes to kept, on GNOME's keyring");
+    group.sample_size(10);
+    for (count, entries) in [
+        (100, "long"),
+        (500, "long"),
+        (1_000, "long"),
+        (1_000, "short"),
+        (10_000, "long"),
+    ] {
+        group.bench_function(BenchmarkId::new(entries, count), |bencher| {
+            bencher.iter_custom(|rounds| (0..rounds).map(|_| kept(count, entries)).sum());
+        });
+    }
+    group.finish();
+}
+
+/// In a session of its own: what the keyring holds already counts.
+fn kept(count: usize, entries: &str) -> Duration {
+    let session = Session::start();
+    let dir = session.data_dir().join("couchkey");
+    let dir = dir.to_str().expect("a temporary folder has a plain name");
+    let said = session.run(
+        env!("CARGO_BIN_EXE_importer"),
+        [dir, &count.to_string(), entries],
+    );
+    let mut millis = said.split_whitespace();
+    let adding = millis.nth(1).expect("three numbers");
+    Duration::from_millis(adding.parse().expect("a number"))
+}
+
+criterion_group!(benches, readers, preview, adding);
 criterion_main!(benches);
