@@ -19,6 +19,7 @@
 
 pub mod keyring;
 mod process;
+pub mod steps;
 mod wait;
 mod window;
 
@@ -425,6 +426,36 @@ impl Session {
         });
         let typing = ["key", "--clearmodifiers", "--delay", "60"];
         self.run("xdotool", typing.iter().chain(keys));
+    }
+
+    /// Types a path into the dialog of the system that asks for a place under this title, once it is there; or closes it
+    /// without one. Needs a display.
+    pub fn answer_dialog(&self, title: &str, path: Option<&Path>) {
+        let find = ["search", "--onlyvisible", "--name", title];
+        let there = || {
+            let found = self.command("xdotool").args(find).output();
+            found.is_ok_and(|output| output.status.success())
+        };
+        wait_until("the dialog that asks for a place", PATIENCE, there);
+        self.run("xdotool", find.iter().chain(&["windowfocus", "--sync"]));
+        if let Some(path) = path {
+            let path = path.to_str().expect("a test's path is UTF-8");
+            // Where a folder is asked for this opens the line for its path, elsewhere the line is there already.
+            self.run("xdotool", ["key", "--clearmodifiers", "ctrl+l"]);
+            self.run("xdotool", ["key", "--clearmodifiers", "ctrl+a"]);
+            self.run("xdotool", ["type", "--delay", "10", path]);
+        }
+        // The first Return may only take what the dialog has completed.
+        let key = if path.is_some() { "Return" } else { "Escape" };
+        for _ in 0..5 {
+            if there() {
+                self.run("xdotool", ["key", key]);
+            }
+            if until(Duration::from_secs(2), || !there()) {
+                return;
+            }
+        }
+        panic!("the dialog {title:?} does not close");
     }
 
     /// Every entry in every collection of the keyring, read over D-Bus without any of our own code.

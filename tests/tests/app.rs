@@ -1,13 +1,16 @@
 //! The main job and its edges in the real window: WebDriver, Xvfb, a real Secret Service, the built program.
 
-use std::{
-    path::PathBuf,
-    process::Stdio,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{path::PathBuf, time::Duration};
 
 use couchkey_tests::{
-    desktop::{self, Session, Window, wait_until},
+    desktop::{
+        self, Session, Window,
+        steps::{
+            CODE, PATIENCE, assert_code_is_right, click, couchkey, files_below, oathtool,
+            recovery_key, screen, session, start, unix_now,
+        },
+        wait_until,
+    },
     machine::SECRET,
     pictures::{self, Kind},
     spelling::holds,
@@ -16,26 +19,6 @@ use couchkey_tests::{
 /// What the QR codes of these tests say.
 const URI: &str = "otpauth://totp/StreamTV:fam-0042%40example.tv?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=StreamTV&algorithm=SHA1&digits=6&period=30";
 
-/// Long enough for the busiest machine; nothing waits for it where all is well.
-const PATIENCE: u64 = 60;
-
-fn session() -> Session {
-    Session::builder().with_display_of(1300, 900).start()
-}
-
-fn start(session: &Session) -> Window<'_> {
-    Window::start(session, desktop::app())
-}
-
-fn screen(window: &Window<'_>, name: &str) {
-    window.wait_for(&format!("[data-screen='{name}']"), PATIENCE);
-}
-
-fn click(window: &Window<'_>, testid: &str) {
-    window.wait_for(&format!("[data-testid='{testid}']"), PATIENCE);
-    window.click(&format!("[data-testid='{testid}']"));
-}
-
 /// A picture as a PNG file in the session's home.
 fn picture(session: &Session, name: &str, text: &str, kind: Kind) -> PathBuf {
     let path = session.home().join(name);
@@ -43,51 +26,6 @@ fn picture(session: &Session, name: &str, text: &str, kind: Kind) -> PathBuf {
         .expect("home can be written");
     path
 }
-
-fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .expect("after 1970")
-        .as_secs()
-}
-
-/// The code that oathtool makes for a Unix time. Its secret goes in by standard input.
-fn oathtool(secret: &str, at: u64) -> String {
-    use std::io::Write;
-    let mut child = std::process::Command::new("oathtool")
-        .args(["--totp", "--base32", "--now", &format!("@{at}"), "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("oathtool is installed");
-    let mut stdin = child.stdin.take().expect("its stdin was piped");
-    stdin
-        .write_all(secret.as_bytes())
-        .expect("it reads its secret");
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(output.status.success(), "oathtool takes the secret");
-    String::from_utf8(output.stdout)
-        .expect("digits")
-        .trim()
-        .to_owned()
-}
-
-/// The code on the screen is the one of a second between before and after reading it.
-fn assert_code_is_right(window: &Window<'_>, css: &str) {
-    wait_until(
-        "the code on the screen is oathtool's",
-        Duration::from_secs(PATIENCE),
-        || {
-            let before = unix_now();
-            let shown = window.attribute(css, "data-code").unwrap_or_default();
-            let after = unix_now();
-            before / 30 == after / 30 && shown == oathtool(SECRET, before)
-        },
-    );
-}
-
-const CODE: &str = "[data-testid='account-row'] [data-testid='code']";
 
 /// From the preview to the list of codes, past the check and the recovery key.
 fn save_first(window: &Window<'_>) {
@@ -122,7 +60,7 @@ fn the_main_job_from_a_photographed_qr_code_to_a_right_code_after_a_kill() {
         "nothing is saved before the person says yes"
     );
     save_first(&window);
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
     assert_sealed(window.source().as_bytes(), "the page");
     window.kill_app();
 
@@ -137,10 +75,10 @@ fn the_main_job_from_a_photographed_qr_code_to_a_right_code_after_a_kill() {
         window.source().contains("fam-0042@example.tv"),
         "with its name"
     );
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
     window.press('t');
     screen(&window, "television");
-    assert_code_is_right(&window, "[data-testid='tv-code']");
+    assert_code_is_right(&window, "[data-testid='tv-code']", SECRET);
     window.close();
 
     // What is on the machine now: sealed, in both places, and in neither in any spelling.
@@ -181,7 +119,7 @@ fn the_account_opens_from_the_keyring_alone() {
     }
     let window = start(&session);
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -208,11 +146,11 @@ fn the_account_opens_from_the_mirror_alone_with_the_recovery_key() {
     window.type_into("[data-testid='recover-key']", &key);
     click(&window, "recover-submit");
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
     window.close();
     let window = start(&session);
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -239,7 +177,7 @@ fn from_the_screen() {
         },
     );
     save_first(&window);
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -254,7 +192,7 @@ fn from_the_clipboard_as_a_picture_and_as_text() {
     click(&window, "add-paste");
     window.wait_for("[data-testid='preview-row']", PATIENCE);
     save_first(&window);
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
     session.set_clipboard_text(
         "otpauth://totp/Other:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other",
     );
@@ -344,7 +282,7 @@ fn from_the_camera_by_its_permission_its_frames_and_the_code_that_is_held_before
         "pictures were asked for and given, and no sound"
     );
     save_first(&window);
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -371,7 +309,7 @@ fn from_a_link_at_the_start_and_from_a_link_while_it_runs() {
     let window = Window::start_with(&session, desktop::app(), &[URI]);
     window.wait_for("[data-testid='preview-row']", PATIENCE);
     save_first(&window);
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
     // The second start hands its link over and ends.
     let mut second = session.command(desktop::app());
     second.arg("otpauth://totp/Other:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other");
@@ -530,7 +468,7 @@ fn a_locked_keyring_whose_prompt_is_refused_is_told_and_opens_when_it_is_unlocke
     session.unlock_keyring();
     click(&window, "trouble-action");
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -561,7 +499,7 @@ fn a_locked_keyring_that_asks_is_waited_for_and_opens_the_vault_by_its_password(
     screen(&window, "waiting");
     session.answer_prompt(&["s", "o", "f", "a", "Return"]);
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -651,7 +589,7 @@ fn without_a_keyring_a_passphrase_guards_the_vault() {
     window.fill("[data-testid='unlock-passphrase']", "correct horse battery");
     click(&window, "unlock-submit");
     screen(&window, "codes");
-    assert_code_is_right(&window, CODE);
+    assert_code_is_right(&window, CODE, SECRET);
 }
 
 #[test]
@@ -699,52 +637,6 @@ fn the_app_and_the_command_line_add_fifty_accounts_each_at_once() {
     );
 }
 
-/// Makes a vault with the command line, and reads the recovery key off its terminal: eight groups of five.
-fn recovery_key(session: &Session) -> String {
-    let output = session
-        .command(desktop::cli())
-        .arg("init")
-        .stdin(Stdio::null())
-        .output()
-        .expect("it is built");
-    assert!(output.status.success(), "a fresh session takes a vault");
-    let text = String::from_utf8(output.stdout).expect("text");
-    let halves: Vec<&str> = text
-        .split_whitespace()
-        .filter(|word| word.len() == 23 && word.matches('-').count() == 3)
-        .collect();
-    assert_eq!(
-        halves.len(),
-        2,
-        "init shows the recovery key once, in two lines"
-    );
-    halves.join("-")
-}
-
-/// Runs the command line in the session to a good end.
-fn couchkey(session: &Session, arguments: &[&str], input: &str) -> String {
-    use std::io::Write;
-    let mut child = session
-        .command(desktop::cli())
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("it is built");
-    let mut stdin = child.stdin.take().expect("its stdin was piped");
-    // A command that reads nothing may be gone already.
-    let _ = stdin.write_all(input.as_bytes());
-    drop(stdin);
-    let output = child.wait_with_output().expect("it ends");
-    assert!(
-        output.status.success(),
-        "couchkey {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).expect("text")
-}
-
 /// None of the spellings is in these bytes, nor in what they are the base64 of.
 fn assert_sealed(bytes: &[u8], place: &str) {
     assert_eq!(
@@ -752,17 +644,4 @@ fn assert_sealed(bytes: &[u8], place: &str) {
         None,
         "{place} holds the secret in the open"
     );
-}
-
-fn files_below(folder: &std::path::Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.is_dir() {
-            files.extend(files_below(&path));
-        } else if path.is_file() {
-            files.push(path);
-        }
-    }
-    files
 }
