@@ -15,7 +15,7 @@
 #![deny(missing_docs)]
 #![allow(
     clippy::duplicate_mod,
-    reason = "store/sql.rs is compiled once for each database, so that both run the same statements"
+    reason = "store/sql/ is compiled once for each database, so that both run the same statements"
 )]
 
 mod challenge;

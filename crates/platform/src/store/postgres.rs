@@ -1,5 +1,5 @@
 //! PostgreSQL: for when one machine is not enough. Several servers share the database and nothing else.
-#[path = "sql.rs"]
+#[path = "sql/mod.rs"]
 mod sql;
 
 use std::str::FromStr;

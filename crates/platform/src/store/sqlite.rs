@@ -1,5 +1,5 @@
 //! SQLite: one file, one writer, as durable as the disk.
-#[path = "sql.rs"]
+#[path = "sql/mod.rs"]
 mod sql;
 
 use std::path::Path;

@@ -1,0 +1,152 @@
+//! The secrets that people and the platform share.
+use couchkey_otp::verify::Memory;
+use couchkey_otp::{Algorithm, Digits, Period};
+use sqlx::Row as _;
+
+use super::attempts::forgive;
+use super::columns::{last_step, number, odd};
+use super::{Connection, Db, FOR_UPDATE};
+use crate::PersonId;
+use crate::store::{Accept, Change, Credential, Which, secs, unix};
+
+/// What is read of a credential, in this order everywhere.
+const CREDENTIAL: &str = "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, \
+                          expires_at FROM credential";
+
+pub(super) async fn add_credential(
+    c: &mut Connection,
+    new: Credential,
+    rotates: bool,
+) -> sqlx::Result<Change<bool>> {
+    let active = sqlx::query::<Db>("SELECT id FROM credential WHERE person = $1 AND active = 1")
+        .bind(&new.person)
+        .fetch_optional(&mut *c)
+        .await?;
+    if active.is_some() != rotates {
+        return Ok(Change::Rollback(false));
+    }
+    sqlx::query::<Db>(
+        "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, \
+         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+         ON CONFLICT (person, active) DO UPDATE SET id = excluded.id, algorithm = excluded.algorithm, \
+         digits = excluded.digits, period = excluded.period, sealed = excluded.sealed, \
+         sealing_key = excluded.sealing_key, last_step = excluded.last_step, drift = excluded.drift, \
+         expires_at = excluded.expires_at",
+    )
+    .bind(&new.id)
+    .bind(&new.person)
+    .bind(i64::from(new.active))
+    .bind(new.algorithm.as_str())
+    .bind(i64::from(new.digits.get()))
+    .bind(i64::from(new.period.get()))
+    .bind(&new.sealed)
+    .bind(i64::from(new.key))
+    .bind(last_step(new.memory))
+    .bind(i64::from(new.memory.drift))
+    .bind(secs(new.expires_at))
+    .execute(&mut *c)
+    .await?;
+    Ok(Change::Commit(true))
+}
+
+pub(super) async fn credential(
+    c: &mut Connection,
+    which: &Which,
+) -> sqlx::Result<Option<Credential>> {
+    let row = match which {
+        Which::Id(id) => {
+            sqlx::query::<Db>(sqlx::AssertSqlSafe(format!("{CREDENTIAL} WHERE id = $1")))
+                .bind(id)
+                .fetch_optional(&mut *c)
+                .await?
+        }
+        // One row comes out whoever it is, so that a person who is not here takes no other way.
+        Which::ActiveOrNobodys(person) => {
+            sqlx::query::<Db>(sqlx::AssertSqlSafe(format!(
+                "{CREDENTIAL} WHERE active = 1 AND person = \
+                 COALESCE((SELECT person FROM credential WHERE person = $1 AND active = 1), '')"
+            )))
+            .bind(person.as_str())
+            .fetch_optional(&mut *c)
+            .await?
+        }
+    };
+    row.map(|row| {
+        let memory = Memory {
+            last_step: u64::try_from(row.try_get::<i64, _>(8)?).ok(),
+            drift: number(&row, 9)?,
+        };
+        Ok(Credential {
+            id: row.try_get(0)?,
+            person: row.try_get(1)?,
+            active: row.try_get::<i64, _>(2)? == 1,
+            algorithm: row
+                .try_get::<String, _>(3)?
+                .parse::<Algorithm>()
+                .map_err(odd)?,
+            digits: Digits::new(number(&row, 4)?).map_err(odd)?,
+            period: Period::new(number(&row, 5)?).map_err(odd)?,
+            sealed: row.try_get(6)?,
+            key: number(&row, 7)?,
+            memory,
+            expires_at: unix(row.try_get(10)?),
+        })
+    })
+    .transpose()
+}
+
+pub(super) async fn activate(c: &mut Connection, accept: Accept) -> sqlx::Result<Change<bool>> {
+    // The row itself decides which of two confirmations wins; the person's other credential goes first, for there is
+    // one active credential a person.
+    let pending = sqlx::query::<Db>(sqlx::AssertSqlSafe(format!(
+        "SELECT person FROM credential WHERE id = $1 AND active = 0 AND expires_at > $2{FOR_UPDATE}"
+    )))
+    .bind(&accept.id)
+    .bind(secs(accept.now))
+    .fetch_optional(&mut *c)
+    .await?;
+    let Some(row) = pending else {
+        return Ok(Change::Rollback(false));
+    };
+    sqlx::query::<Db>("DELETE FROM credential WHERE person = $1 AND active = 1")
+        .bind(row.try_get::<String, _>(0)?)
+        .execute(&mut *c)
+        .await?;
+    sqlx::query::<Db>("UPDATE credential SET active = 1, last_step = $2, drift = $3 WHERE id = $1")
+        .bind(&accept.id)
+        .bind(last_step(accept.memory))
+        .bind(i64::from(accept.memory.drift))
+        .execute(&mut *c)
+        .await?;
+    forgive(c, &accept.attempt, accept.now).await?;
+    Ok(Change::Commit(true))
+}
+
+pub(super) async fn revoke(c: &mut Connection, person: PersonId) -> sqlx::Result<Change<bool>> {
+    let gone = sqlx::query::<Db>("DELETE FROM credential WHERE person = $1")
+        .bind(person.as_str())
+        .execute(&mut *c)
+        .await?;
+    Ok(Change::Commit(gone.rows_affected() > 0))
+}
+
+pub(super) async fn forget(c: &mut Connection, person: PersonId) -> sqlx::Result<Change<()>> {
+    revoke(c, person.clone()).await?;
+    let ended = sqlx::query::<Db>(
+        "DELETE FROM challenge WHERE recipient IN (SELECT hash FROM contact WHERE person = $1) RETURNING id",
+    )
+    .bind(person.as_str())
+    .fetch_all(&mut *c)
+    .await?;
+    for row in &ended {
+        sqlx::query::<Db>("DELETE FROM message WHERE challenge = $1")
+            .bind(row.try_get::<String, _>(0)?)
+            .execute(&mut *c)
+            .await?;
+    }
+    sqlx::query::<Db>("DELETE FROM contact WHERE person = $1")
+        .bind(person.as_str())
+        .execute(&mut *c)
+        .await?;
+    Ok(Change::Commit(()))
+}
