@@ -152,12 +152,12 @@ impl<'a> Header<'a> {
         let mut rest = self.rest;
         let header = &self.file[..self.file.len() - rest.len()];
         let (hash, mac_of_header) = take(&mut rest, 64)?.split_at(32);
-        if sum::<Sha256>(&[header]) != hash {
+        if sum::<Sha256>(&[header]).as_slice() != hash {
             return Err(DAMAGED);
         }
         let derived = self.kdf.derive(password)?;
-        let long = Zeroizing::new(sum::<Sha512>(&[self.seed, derived.as_slice(), &[1]]));
-        let mac_key = Zeroizing::new(sum::<Sha512>(&[&u64::MAX.to_le_bytes(), &long]));
+        let long = sum::<Sha512>(&[self.seed, derived.as_slice(), &[1]]);
+        let mac_key = sum::<Sha512>(&[&u64::MAX.to_le_bytes(), &long]);
         let mac = Hmac::<Sha256>::new_from_slice(&mac_key).map_err(|_| DAMAGED)?;
         let mac = mac.chain_update(header);
         mac.verify_slice(mac_of_header).map_err(|_| WRONG)?;
@@ -169,7 +169,7 @@ impl<'a> Header<'a> {
                 block => sealed.extend_from_slice(block),
             }
         }
-        let key = Zeroizing::new(sum::<Sha256>(&[self.seed, derived.as_slice()]));
+        let key = sum::<Sha256>(&[self.seed, derived.as_slice()]);
         let packed = open(self.cipher, &key, self.iv, sealed).ok_or(DAMAGED)?;
         let unpacked = self.unpack(packed)?;
         // A second header, with the attachments, before the XML.
@@ -235,7 +235,7 @@ impl<'a> Kdf<'a> {
 
     fn derive(&self, password: &str) -> Result<Key, ImportError> {
         let composite = sum::<Sha256>(&[&sum::<Sha256>(&[password.as_bytes()])]);
-        let mut key = Key::new(composite.try_into().map_err(|_| DAMAGED)?);
+        let mut key = Key::new(composite.as_slice().try_into().map_err(|_| DAMAGED)?);
         let algorithm = match self.id {
             id if id == ARGON2D => Algorithm::Argon2d,
             id if id == ARGON2ID => Algorithm::Argon2id,
@@ -265,12 +265,12 @@ impl<'a> Kdf<'a> {
     }
 }
 
-fn sum<D: Digest>(parts: &[&[u8]]) -> Vec<u8> {
+fn sum<D: Digest>(parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
     let mut hash = D::new();
     for part in parts {
         hash.update(part);
     }
-    hash.finalize().to_vec()
+    Zeroizing::new(hash.finalize().to_vec())
 }
 
 fn open(cipher: &[u8], key: &[u8], iv: &[u8], sealed: Vec<u8>) -> Option<Zeroizing<Vec<u8>>> {
