@@ -208,7 +208,7 @@ pub fn remove(
     } else {
         out.line(format!("In the trash now: {}", show::name(&account)))?;
         out.say(format!(
-            "It rests there for thirty days. To take it back: couchkey restore {}",
+            "It rests there for at least thirty days. To take it back: couchkey restore {}",
             show::short(Some(&id))
         ));
         out.say("The service still asks for its codes until you turn that off there.");

@@ -81,7 +81,7 @@ pub enum Command {
     Scan(Scan),
     /// Change names, note, pin or groups of an account
     Edit(Edit),
-    /// Put an account into the trash, where it rests for thirty days
+    /// Put an account into the trash, where it rests for at least thirty days
     Remove(Query),
     /// List what is in the trash
     Trash,
