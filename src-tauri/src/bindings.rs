@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use specta_typescript::Typescript;
 use tauri_specta::{Builder, ErrorHandlingMode};
 
-use crate::shell::RustEvent;
+use crate::shell::{FirstLook, RustEvent};
 
 /// Those that take the body of the call as it is, so that TypeScript calls them by hand: see src/commands.rs.
 const BY_HAND: [&str; 4] = [
@@ -32,6 +32,7 @@ fn generated() -> String {
     Builder::<tauri::Wry>::new()
         .commands(every_typed_command!(tauri_specta::collect_commands))
         .typ::<RustEvent>()
+        .typ::<FirstLook>()
         .error_handling(ErrorHandlingMode::Throw)
         .disable_serde_phases()
         .export(Typescript::default().header(HEADER), &path)

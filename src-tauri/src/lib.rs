@@ -137,7 +137,11 @@ fn open_window(app: &AppHandle, shell: &Arc<Shell>) -> tauri::Result<()> {
     let Some(config) = app.config().app.windows.first() else {
         return Err(tauri::Error::WindowNotFound);
     };
+    let for_page = Arc::clone(shell);
     let mut builder = WebviewWindowBuilder::from_config(app, config)?
+        .on_web_resource_request(move |_, response| {
+            page::begin_with(response, || for_page.first_look());
+        })
         .on_navigation(page::is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))

@@ -64,6 +64,19 @@ pub struct Copied {
     pub clears_in_seconds: Option<u32>,
 }
 
+/// What the page starts with, where the vault was open before the page was asked for. It stands in the page itself, so
+/// that the first code waits for no question: src/page.rs.
+#[derive(Debug, Serialize, specta::Type)]
+#[serde(rename_all = "camelCase")]
+pub struct FirstLook {
+    /// As [`Shell::status`] says it.
+    pub status: Status,
+    /// As [`Shell::codes`] says them.
+    pub codes: CodesView,
+    /// As [`Shell::settings`] says them.
+    pub settings: SettingsView,
+}
+
 /// What this program is and can do here.
 #[derive(Debug, Serialize, specta::Type)]
 #[serde(rename_all = "camelCase")]
@@ -253,6 +266,22 @@ impl Shell {
             self.first.take_trouble();
         }
         Ok(status)
+    }
+
+    /// All of the first screen, where it is there without waiting for anything.
+    pub fn first_look(&self) -> Option<FirstLook> {
+        if !self.first.is_over() {
+            return None;
+        }
+        let status = self
+            .ask(|authenticator| Ok(authenticator.status()))
+            .ok()
+            .filter(|status| status.state == VaultState::Open)?;
+        Some(FirstLook {
+            status,
+            codes: self.ask(Authenticator::codes).ok()?,
+            settings: self.ask(Authenticator::settings).ok()?,
+        })
     }
 
     /// The codes, as soon as the early opening is over.
@@ -453,6 +482,10 @@ impl First {
             self.over
                 .wait_while(state, |state| matches!(state, FirstState::Running)),
         );
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(*held(&self.state), FirstState::Over(_))
     }
 
     fn take_trouble(&self) -> Option<Status> {

@@ -2,6 +2,7 @@
 import { flushSync, mount } from "svelte";
 import App from "./App.svelte";
 import { ipc } from "./lib/ipc";
+import { rest } from "./lib/rest.svelte";
 import { room } from "./lib/vault.svelte";
 
 const target = document.getElementById("app");
@@ -9,7 +10,8 @@ if (!target) throw new Error("the page has no place for the window");
 
 void room.start();
 // Mounted once there is something to show: until then the skeleton stands, and nothing jumps.
-void room.ready.then(() => {
+void room.ready.then(async () => {
+  if (room.screen && room.screen.name !== "codes") await rest.load();
   target.replaceChildren();
   mount(App, { target });
   flushSync();

@@ -4,7 +4,7 @@ import { afterEach, vi } from "vitest";
 import type { FakeControls } from "../src/lib/ipc/fake";
 
 // The hundred drawn marks are tested on their own; here every account has its letters.
-vi.mock("../src/lib/marks", () => ({ brandPath: () => null }));
+vi.mock("../src/lib/marks", () => ({ brandOf: () => null }));
 
 let cleanup: () => void = () => undefined;
 afterEach(() => {
@@ -24,6 +24,7 @@ export async function openRoom(scenario: string): Promise<{ fake: FakeControls; 
   cleanup = library.cleanup;
   const { room } = await import("../src/lib/vault.svelte");
   const { default: App } = await import("../src/App.svelte");
+  await (await import("../src/lib/rest.svelte")).rest.load();
   void room.start();
   await room.ready;
   library.render(App);

@@ -1,8 +1,13 @@
-// The table of brand marks comes as a chunk of its own, beside the first screen, so that the first code does not wait for it.
+// The outlines of the brands, 90 kB of them, are read when the first account of a brand is on show, and never without one.
 
-class Brands {
-  path = $state.raw<((issuer: string | null) => string | null) | null>(null);
+class Outlines {
+  /** By simple-icons' slug, as paths on a grid of 24; null until they are here. */
+  all = $state.raw<Record<string, string> | null>(null);
+  #reading: Promise<unknown> | null = null;
+
+  load(): void {
+    this.#reading ??= import("virtual:brand-outlines").then((outlines) => (this.all = outlines.default));
+  }
 }
 
-export const brands = new Brands();
-void import("./marks").then((marks) => (brands.path = marks.brandPath));
+export const outlines = new Outlines();

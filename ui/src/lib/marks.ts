@@ -1,6 +1,6 @@
 // Bundled brand marks (simple-icons, CC0) for TV and streaming services and for common issuers, else a monogram in a
-// stable colour. Nothing is ever fetched. A mark is a path on a grid of 24.
-import outlines from "virtual:brand-outlines";
+// stable colour. Nothing is ever fetched. Which brand it is, is known here; how its mark looks, in brands.svelte.ts.
+import { brands } from "../../brands";
 
 /** Other names that issuers go by. */
 const also: Record<string, string> = {
@@ -10,20 +10,20 @@ const also: Record<string, string> = {
   lastfm: "lastdotfm", npmjs: "npm", wordpresscom: "wordpress", amazonaudible: "audible", fubotv: "fubo", roblox: "roblox",
 };
 
-const bySlug = new Map(Object.entries(outlines));
+const known = new Set<string>(brands);
 
 /**
  * "Paramount+" and "paramountplus" are one; "Netflix 2" and "netflix.com" are Netflix too. No looser than that: a mark
  * vouches for a name, and "Signal Insurance" or "Max Miller Ltd" must not borrow one.
  */
-export function brandPath(issuer: string | null): string | null {
+export function brandOf(issuer: string | null): string | null {
   if (!issuer) return null;
   const slug = (text: string) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/\+/g, "plus").replace(/[^a-z0-9]/g, "");
   const plain = issuer.replace(/\.(com|net|org|io|tv|de|uk|fr)$/i, "").replace(/\s+(\d+|account|login|family|kids|premium|basic|\(.*\))$/i, "");
   const tries = [slug(issuer), slug(plain)];
   for (const name of tries) {
-    const path = name && (bySlug.get(name) ?? bySlug.get(also[name] ?? ""));
-    if (path) return path;
+    const brand = [name, also[name] ?? ""].find((slug) => known.has(slug));
+    if (brand) return brand;
   }
   return null;
 }

@@ -52,8 +52,16 @@ class Room {
   #toasts = 0;
   #toastTimer: ReturnType<typeof setTimeout> | null = null;
 
-  /** The first questions, asked at once and together. */
+  /** Shows what stands in the page already, or asks the first questions, at once and together. */
   async start(): Promise<void> {
+    const look = ipc.firstLook();
+    if (look) {
+      this.#wear(look.settings);
+      this.status = look.status;
+      this.#show(look.codes);
+      this.go({ name: "codes" });
+      await new Promise((resolve) => setTimeout(resolve)); // the first picture goes before everything else
+    }
     ipc.onEvent((event) => {
       if (event === "waiting_for_keyring") {
         this.waiting = true;
@@ -67,6 +75,10 @@ class Room {
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible" && this.status?.state === "open") void this.refresh();
     });
+    if (look) {
+      await this.changed(); // what happened before anybody listened
+      return this.takePreview();
+    }
     // The codes may be ready already; when they are not, the status says why.
     const early = this.#opening();
     let refusal = await this.ask(() => ipc.status(), early);
@@ -111,12 +123,16 @@ class Room {
   async #opening(): Promise<CodesView | null> {
     try {
       const [codes, settings] = await Promise.all([ipc.codes(), ipc.settings()]);
-      this.settings = settings;
-      wear(settings.appearance);
+      this.#wear(settings);
       return codes;
     } catch {
       return null;
     }
+  }
+
+  #wear(settings: Settings): void {
+    this.settings = settings;
+    wear(settings.appearance);
   }
 
   async refresh(): Promise<void> {

@@ -619,6 +619,19 @@ export type Exported = {
 	leftOut: SkippedRow[],
 };
 
+/**
+ *  What the page starts with, where the vault was open before the page was asked for. It stands in the page itself, so
+ *  that the first code waits for no question: src/page.rs.
+ */
+export type FirstLook = {
+	/**  As [`Shell::status`] says it. */
+	status: Status,
+	/**  As [`Shell::codes`] says them. */
+	codes: CodesView,
+	/**  As [`Shell::settings`] says them. */
+	settings: SettingsView,
+};
+
 /**  Which app's export something is. */
 export type FormatView = {
 	/**  The stable word: `aegis`. */

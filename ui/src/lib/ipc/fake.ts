@@ -252,7 +252,7 @@ export function makeFake(host: Window): Ipc {
     return copy(status);
   }
 
-  const commands: Omit<Ipc, "onEvent"> = {
+  const commands: Omit<Ipc, "onEvent" | "firstLook"> = {
     async status() { return copy(status); },
     async open() {
       if (scenario === "waiting") {
@@ -518,9 +518,10 @@ export function makeFake(host: Window): Ipc {
         return (call as (...all: unknown[]) => Promise<unknown>)(...args);
       },
     ]),
-  ) as unknown as Omit<Ipc, "onEvent">;
+  ) as unknown as Omit<Ipc, "onEvent" | "firstLook">;
   return {
     ...wrapped,
+    firstLook: () => null, // everything is asked for
     onEvent(listener) {
       heard.add(listener);
       return () => void heard.delete(listener);

@@ -1,7 +1,7 @@
 // The one door to the host: nothing else talks to Tauri. In the test build, outside Tauri, a fake in memory stands in.
 import { convertFileSrc, invoke } from "@tauri-apps/api/core";
 import { listen } from "@tauri-apps/api/event";
-import { commands, type ErrorReport, type Preview, type RustEvent } from "./bindings";
+import { commands, type ErrorReport, type FirstLook, type Preview, type RustEvent } from "./bindings";
 
 export type * from "./bindings";
 export type { EditForm as Edit, SettingsView as Settings } from "./bindings";
@@ -17,6 +17,12 @@ const byHand = {
   importFile: (bytes: Uint8Array) => invoke<Preview>("import_file", bytes),
   /** A backup file that is to be restored, whole; an empty one forgets it. */
   takeBackup: (bytes: Uint8Array) => invoke<void>("take_backup", bytes),
+  /** What Rust has put into the page itself (src-tauri/src/page.rs); null where it could not, and the second time. */
+  firstLook(): FirstLook | null {
+    const place = document.getElementById("first-look");
+    place?.remove();
+    return place ? (JSON.parse(place.textContent) as FirstLook) : null;
+  },
   /** Calls `heard` for every event from Rust until the returned function is called. */
   onEvent(heard: (event: RustEvent) => void): () => void {
     const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring", "progress"];

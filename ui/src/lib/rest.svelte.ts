@@ -1,0 +1,12 @@
+// Every screen but the list of codes, read when one of them is opened: the first code waits for none of them, and a person
+// who only reads codes has none in memory.
+
+class Rest {
+  screens = $state.raw<typeof import("../screens/rest") | null>(null);
+
+  async load(): Promise<void> {
+    this.screens ??= await import("../screens/rest");
+  }
+}
+
+export const rest = new Rest();

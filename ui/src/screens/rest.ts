@@ -1,0 +1,20 @@
+// Every screen but the list of codes, and the help for keys, in one piece: see lib/rest.svelte.ts.
+export { default as Add } from "./Add.svelte";
+export { default as Backups } from "./Backups.svelte";
+export { default as Check } from "./Check.svelte";
+export { default as Drill } from "./Drill.svelte";
+export { default as Export } from "./Export.svelte";
+export { default as Import } from "./Import.svelte";
+export { default as KeysHelp } from "../components/KeysHelp.svelte";
+export { default as NewKeys } from "./NewKeys.svelte";
+export { default as NewPassphrase } from "./NewPassphrase.svelte";
+export { default as Other } from "./Other.svelte";
+export { default as Recover } from "./Recover.svelte";
+export { default as Recovery } from "./Recovery.svelte";
+export { default as Restore } from "./Restore.svelte";
+export { default as Settings } from "./Settings.svelte";
+export { default as Television } from "./Television.svelte";
+export { default as Trash } from "./Trash.svelte";
+export { default as Trouble } from "./Trouble.svelte";
+export { default as Unlock } from "./Unlock.svelte";
+export { default as Welcome } from "./Welcome.svelte";
