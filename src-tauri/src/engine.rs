@@ -34,9 +34,6 @@ mod linux {
             ("WEBKIT_WEB_RENDER_DEVICE_FILE", "/dev/null"),
             // Our scripts are short: compiling them costs more memory than it saves time.
             ("JSC_useJIT", "0"),
-            // Its processes have a dozen threads that allocate little: one heap for all is smaller than one for each. Ours
-            // has read this before we set it.
-            ("MALLOC_ARENA_MAX", "1"),
         ]
     }
 
