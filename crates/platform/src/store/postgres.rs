@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Transaction};
+use sqlx::{ConnectOptions, Connection as _, Transaction};
 
 use super::{Change, StoreError};
 
@@ -41,6 +41,17 @@ impl PostgresStore {
         let pool = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(Duration::from_secs(5))
+            // One that answered a moment ago is not asked again: four times a sign-in, that was a fifth of the way there
+            // and back. It may be gone all the same, as it may be after any question.
+            .test_before_acquire(false)
+            .before_acquire(|connection, known| {
+                Box::pin(async move {
+                    if known.idle_for >= Self::RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await?;
         sqlx::migrate!("migrations/postgres")
@@ -49,6 +60,9 @@ impl PostgresStore {
             .map_err(|error| StoreError::from(sqlx::Error::from(error)))?;
         Ok(PostgresStore { pool })
     }
+
+    /// A connection that nobody used for so long is asked whether it is still there.
+    const RESTED: Duration = Duration::from_secs(1);
 
     async fn read(&self) -> Result<PoolConnection<Db>, StoreError> {
         Ok(self.pool.acquire().await?)

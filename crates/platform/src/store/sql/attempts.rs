@@ -116,14 +116,21 @@ pub(super) async fn count_attempt(
         .bind(account.as_slice())
         .fetch_optional(&mut *c)
         .await?;
-    Ok(Change::Commit(match row {
+    let refused = match row {
         Some(row) if row.try_get::<i64, _>(0)? >= i64::from(Throttle::MOST) => Counted::Stopped,
         Some(row) => Counted::Wait {
             until: unix(row.try_get(1)?),
         },
         // A success of somebody else cleared it in between.
         None => Counted::Wait { until: now },
-    }))
+    };
+    // The account's row is as it was, but PostgreSQL has locked it, and a commit would keep the next one waiting for the
+    // disk.
+    Ok(if statements.contains(&SPEND) {
+        Change::Commit(refused)
+    } else {
+        Change::Rollback(refused)
+    })
 }
 
 /// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up.
