@@ -252,18 +252,18 @@ impl Platform {
         // Counted by itself, for a rotation is the way out of an account that has been stopped.
         let account = self.keys.hash("enrolment", &[request.id.0.as_bytes()]);
         let buckets = [address, network];
-        match self.store.count_attempt(&account, &buckets, now).await? {
-            Counted::Yes => {}
+        let which = Which::Id(request.id.0.clone());
+        let counted = self.store.count_attempt(&account, &buckets, &which, now);
+        let pending = match counted.await? {
+            Counted::Yes(pending) => pending,
             Counted::Full(full) => return Err(Throttled::by(full, now).into()),
             Counted::Wait { until } => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }
             Counted::Stopped => return Err(ConfirmError::Expired),
-        }
-        let which = Which::Id(request.id.0.clone());
-        let pending = self.store.credential(&which).await?;
+        };
         let pending = pending.filter(|c| c.person == request.person.as_str() && !c.active);
-        let credential = pending.ok_or(ConfirmError::Expired)?;
+        let credential = *pending.ok_or(ConfirmError::Expired)?;
         if credential.expires_at <= now {
             return Err(ConfirmError::Expired);
         }

@@ -43,11 +43,13 @@ pub trait Store: Send + Sync {
     -> Result<Option<Full>, StoreError>;
     /// Gives one unit back to each bucket: what was taken was no failure.
     async fn refund(&self, buckets: &[Bucket; 2], now: UnixTime) -> Result<(), StoreError>;
-    /// Counts one attempt at an account, as a failure, before it is looked at; and in the buckets before that.
+    /// Counts one attempt at an account, as a failure, before it is looked at; and in the buckets before that. Then reads
+    /// the credential that it is looked at with: it must not come out before the count is durable.
     async fn count_attempt(
         &self,
         account: &Hash,
         buckets: &[Bucket; 2],
+        of: &Which,
         now: UnixTime,
     ) -> Result<Counted, StoreError>;
     /// Remembers a step if it is later than the one in the row (compare and set), and clears `attempt`. False if not.
@@ -222,10 +224,10 @@ pub struct Full {
 }
 
 /// Whether an attempt may be looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub enum Counted {
-    /// It may, and it has been counted.
-    Yes,
+    /// It may, and it has been counted: with this credential, if there is one.
+    Yes(Option<Box<Credential>>),
     /// Not from there; the account has not been counted.
     Full(Full),
     /// Too soon; it has not been counted.

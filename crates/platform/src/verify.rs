@@ -142,17 +142,17 @@ impl Platform {
         let [address, network] = self.failures(request.from);
         let account = self.account(&request.person);
         let buckets = [address, network];
-        match self.store.count_attempt(&account, &buckets, now).await? {
-            Counted::Yes => {}
+        let which = Which::ActiveOrNobodys(request.person.clone());
+        let counted = self.store.count_attempt(&account, &buckets, &which, now);
+        let credential = match counted.await? {
+            Counted::Yes(credential) => credential,
             Counted::Full(full) => return Err(Throttled::by(full, now).into()),
             Counted::Wait { until } => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }
             Counted::Stopped => return Err(VerifyError::Stopped),
-        }
-        let which = Which::ActiveOrNobodys(request.person.clone());
-        let credential = self.store.credential(&which).await?;
-        let credential = credential.ok_or(StoreError::Unreadable)?;
+        };
+        let credential = *credential.ok_or(StoreError::Unreadable)?;
         let secret = self.secret_of(&credential)?;
         let verdict = verify::totp(
             &secret,

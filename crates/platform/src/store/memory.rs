@@ -263,21 +263,22 @@ impl Store for MemoryStore {
         &self,
         account: &Hash,
         buckets: &[Bucket; 2],
+        of: &Which,
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
         if let Some(full) = self.spend(buckets, now).await? {
             return Ok(Counted::Full(full));
         }
-        let mut tables = self.tables();
-        let throttle = tables.attempts.entry(*account).or_default();
-        Ok(match throttle.attempt(now) {
-            Ok(next) => {
-                *throttle = next;
-                Counted::Yes
+        {
+            let mut tables = self.tables();
+            let throttle = tables.attempts.entry(*account).or_default();
+            match throttle.attempt(now) {
+                Ok(next) => *throttle = next,
+                Err(Refused::Wait { until }) => return Ok(Counted::Wait { until }),
+                Err(Refused::Stopped) => return Ok(Counted::Stopped),
             }
-            Err(Refused::Wait { until }) => Counted::Wait { until },
-            Err(Refused::Stopped) => Counted::Stopped,
-        })
+        }
+        Ok(Counted::Yes(self.credential(of).await?.map(Box::new)))
     }
 
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError> {

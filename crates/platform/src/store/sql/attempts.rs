@@ -4,8 +4,9 @@ use couchkey_otp::verify::Throttle;
 use sqlx::Row as _;
 
 use super::columns::last_step;
+use super::credentials::{after_counting, argument, credential, read_credential};
 use super::{Connection, Db, ONE_WRITER, Query, Row, together};
-use crate::store::{Accept, AttemptKeys, Bucket, Change, Counted, Full, Hash, secs, unix};
+use crate::store::{Accept, AttemptKeys, Bucket, Change, Counted, Full, Hash, Which, secs, unix};
 
 /// A bucket is one number: when it will be empty. Full means that this is more than an hour away, for it drains in one.
 /// One statement takes from both, in the order in which they are given, and returns those that had room.
@@ -35,11 +36,12 @@ fn bind_spend<'q>(query: Query<'q>, [address, network]: [Bucket; 2], now: UnixTi
         .bind(HOUR_MS)
 }
 
-/// What counts one attempt.
-#[derive(Clone, Copy)]
+/// What counts one attempt, and whose code it is.
+#[derive(Clone)]
 pub(super) struct Counting {
     pub(super) account: Hash,
     pub(super) buckets: [Bucket; 2],
+    pub(super) of: Which,
     pub(super) now: UnixTime,
 }
 
@@ -82,18 +84,22 @@ fn has(rows: &[Row], key: &Hash) -> bool {
         .any(|row| row.try_get::<&[u8], _>(0).is_ok_and(|other| other == key))
 }
 
-/// Runs [`COUNT`], after [`SPEND`] where that is among the statements.
+/// Runs [`COUNT`], where there is one writer after [`SPEND`], and reads what the code will be held against: nobody gets
+/// it before the count is on the disk.
 pub(super) async fn count_attempt(
     c: &mut Connection,
     attempt: Counting,
-    statements: &'static [&'static str],
 ) -> sqlx::Result<Change<Counted>> {
     let Counting {
         account,
         buckets,
+        of,
         now,
     } = attempt;
-    let counted = together(c, statements, |query| {
+    let all = [SPEND, COUNT, after_counting(&of)];
+    // Elsewhere the buckets have been asked, and who is refused is not read for.
+    let statements = if ONE_WRITER { &all[..] } else { &all[1..2] };
+    let rows = together(c, statements, |query| {
         bind_spend(query, buckets, now)
             .bind(account.as_slice())
             .bind(secs(now))
@@ -101,16 +107,21 @@ pub(super) async fn count_attempt(
             .bind(Throttle::FIRST_DELAY as i64)
             .bind(Throttle::LONGEST_DELAY as i64)
             .bind(i64::from(Throttle::MOST))
+            .bind(argument(&of).to_owned())
     })
     .await?;
+    let (counted, found): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.len() == 1);
     // What the buckets took stays, whatever the account says; what the account took does not, if a bucket is full.
-    if statements.contains(&SPEND)
-        && let Some(full) = full(c, &buckets, &counted).await?
-    {
+    if ONE_WRITER && let Some(full) = full(c, &buckets, &counted).await? {
         return Ok(Change::Rollback(Counted::Full(full)));
     }
     if has(&counted, &account) {
-        return Ok(Change::Commit(Counted::Yes));
+        let found = if ONE_WRITER {
+            found.first().map(read_credential).transpose()?
+        } else {
+            credential(c, &of).await?
+        };
+        return Ok(Change::Commit(Counted::Yes(found.map(Box::new))));
     }
     let row = sqlx::query::<Db>("SELECT failures, locked_until FROM attempts WHERE account = $1")
         .bind(account.as_slice())
@@ -126,7 +137,7 @@ pub(super) async fn count_attempt(
     };
     // The account's row is as it was, but PostgreSQL has locked it, and a commit would keep the next one waiting for the
     // disk.
-    Ok(if statements.contains(&SPEND) {
+    Ok(if ONE_WRITER {
         Change::Commit(refused)
     } else {
         Change::Rollback(refused)

@@ -5,13 +5,54 @@ use sqlx::Row as _;
 
 use super::attempts::forgive;
 use super::columns::{last_step, number, odd};
-use super::{Connection, Db, FOR_UPDATE};
+use super::{Connection, Db, FOR_UPDATE, Row};
 use crate::PersonId;
 use crate::store::{Accept, Change, Credential, Which, secs, unix};
 
-/// What is read of a credential, in this order everywhere.
-const CREDENTIAL: &str = "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, \
-                          expires_at FROM credential";
+/// What is read of a credential, in this order everywhere; and of which one, as the argument with this number says.
+macro_rules! read {
+    ($which:expr) => {
+        concat!(
+            "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, expires_at \
+             FROM credential WHERE ",
+            $which
+        )
+    };
+    (id, $number:literal) => {
+        read!(concat!("id = ", $number))
+    };
+    // One row comes out whoever it is, so that a person who is not here takes no other way.
+    (active, $number:literal) => {
+        read!(concat!(
+            "active = 1 AND person = COALESCE((SELECT person FROM credential WHERE person = ",
+            $number,
+            " AND active = 1), '')"
+        ))
+    };
+}
+
+/// The statement that reads one, as its only argument says.
+const fn first(which: &Which) -> &'static str {
+    match which {
+        Which::Id(_) => read!(id, "$1"),
+        Which::ActiveOrNobodys(_) => read!(active, "$1"),
+    }
+}
+
+/// The same behind the twelve arguments of what counts an attempt.
+pub(super) const fn after_counting(which: &Which) -> &'static str {
+    match which {
+        Which::Id(_) => read!(id, "$13"),
+        Which::ActiveOrNobodys(_) => read!(active, "$13"),
+    }
+}
+
+pub(super) fn argument(which: &Which) -> &str {
+    match which {
+        Which::Id(id) => id,
+        Which::ActiveOrNobodys(person) => person.as_str(),
+    }
+}
 
 pub(super) async fn add_credential(
     c: &mut Connection,
@@ -53,46 +94,33 @@ pub(super) async fn credential(
     c: &mut Connection,
     which: &Which,
 ) -> sqlx::Result<Option<Credential>> {
-    let row = match which {
-        Which::Id(id) => {
-            sqlx::query::<Db>(sqlx::AssertSqlSafe(format!("{CREDENTIAL} WHERE id = $1")))
-                .bind(id)
-                .fetch_optional(&mut *c)
-                .await?
-        }
-        // One row comes out whoever it is, so that a person who is not here takes no other way.
-        Which::ActiveOrNobodys(person) => {
-            sqlx::query::<Db>(sqlx::AssertSqlSafe(format!(
-                "{CREDENTIAL} WHERE active = 1 AND person = \
-                 COALESCE((SELECT person FROM credential WHERE person = $1 AND active = 1), '')"
-            )))
-            .bind(person.as_str())
-            .fetch_optional(&mut *c)
-            .await?
-        }
+    let row = sqlx::query::<Db>(first(which))
+        .bind(argument(which))
+        .fetch_optional(&mut *c)
+        .await?;
+    row.as_ref().map(read_credential).transpose()
+}
+
+pub(super) fn read_credential(row: &Row) -> sqlx::Result<Credential> {
+    let memory = Memory {
+        last_step: u64::try_from(row.try_get::<i64, _>(8)?).ok(),
+        drift: number(row, 9)?,
     };
-    row.map(|row| {
-        let memory = Memory {
-            last_step: u64::try_from(row.try_get::<i64, _>(8)?).ok(),
-            drift: number(&row, 9)?,
-        };
-        Ok(Credential {
-            id: row.try_get(0)?,
-            person: row.try_get(1)?,
-            active: row.try_get::<i64, _>(2)? == 1,
-            algorithm: row
-                .try_get::<String, _>(3)?
-                .parse::<Algorithm>()
-                .map_err(odd)?,
-            digits: Digits::new(number(&row, 4)?).map_err(odd)?,
-            period: Period::new(number(&row, 5)?).map_err(odd)?,
-            sealed: row.try_get(6)?,
-            key: number(&row, 7)?,
-            memory,
-            expires_at: unix(row.try_get(10)?),
-        })
+    Ok(Credential {
+        id: row.try_get(0)?,
+        person: row.try_get(1)?,
+        active: row.try_get::<i64, _>(2)? == 1,
+        algorithm: row
+            .try_get::<String, _>(3)?
+            .parse::<Algorithm>()
+            .map_err(odd)?,
+        digits: Digits::new(number(row, 4)?).map_err(odd)?,
+        period: Period::new(number(row, 5)?).map_err(odd)?,
+        sealed: row.try_get(6)?,
+        key: number(row, 7)?,
+        memory,
+        expires_at: unix(row.try_get(10)?),
     })
-    .transpose()
 }
 
 pub(super) async fn activate(c: &mut Connection, accept: Accept) -> sqlx::Result<Change<bool>> {

@@ -12,7 +12,7 @@ use async_trait::async_trait;
 use couchkey_otp::UnixTime;
 use sqlx::Row as _;
 
-use self::attempts::{COUNT, Counting, SPEND, accept_step, count_attempt, refund, spend};
+use self::attempts::{Counting, accept_step, count_attempt, refund, spend};
 use self::challenges::{
     add_contact, challenge, contact, count_try, person_of, redeem, resend, start_challenge,
 };
@@ -87,24 +87,20 @@ impl Store for Here {
         &self,
         account: &Hash,
         buckets: &[Bucket; 2],
+        of: &Which,
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
+        // Rows that many share are not held while the disk takes the account's; with one writer all share one commit.
+        if !ONE_WRITER && let Some(full) = self.spend(buckets, now).await? {
+            return Ok(Counted::Full(full));
+        }
         let attempt = Counting {
             account: *account,
             buckets: *buckets,
+            of: of.clone(),
             now,
         };
-        if ONE_WRITER {
-            // One commit for both.
-            return self
-                .write(move |c| Box::pin(count_attempt(c, attempt, &[SPEND, COUNT])))
-                .await;
-        }
-        // Rows that many share are not held while the disk takes the account's.
-        if let Some(full) = self.spend(buckets, now).await? {
-            return Ok(Counted::Full(full));
-        }
-        self.write(move |c| Box::pin(count_attempt(c, attempt, &[COUNT])))
+        self.write(move |c| Box::pin(count_attempt(c, attempt)))
             .await
     }
 
