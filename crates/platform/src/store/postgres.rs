@@ -79,6 +79,19 @@ impl PostgresStore {
         end(self.pool.begin().await?, work).await
     }
 
+    /// As `write`: here the transaction has begun.
+    async fn write_after<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        F: for<'c> FnOnce(
+            &'c mut PgConnection,
+            &'static str,
+        ) -> std::pin::Pin<
+            Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+        >,
+    {
+        self.write(|c| work(c, "")).await
+    }
+
     /// As `write`, without waiting for the disk: for rows that many share and that may lose a second's changes when
     /// the database crashes. The rules that need more are on the account's own row.
     async fn write_soon<T, F>(&self, work: F) -> Result<T, StoreError>

@@ -46,8 +46,9 @@ pub struct SqliteStore {
     writer: mpsc::Sender<Job>,
 }
 
-/// Runs inside the group's transaction and says whether its changes stay; then waits for the commit.
-type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection) -> Running<'c> + Send>;
+/// Runs inside the group's transaction, after the statements that it is given, and says whether its changes stay; then waits
+/// for the commit.
+type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection, &'static str) -> Running<'c> + Send>;
 type Running<'c> = std::pin::Pin<Box<dyn Future<Output = (bool, Told)> + Send + 'c>>;
 /// Tells the one who asked, once it is known whether the disk has it.
 type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -112,10 +113,31 @@ impl SqliteStore {
             > + Send
             + 'static,
     {
-        let (tell, told) = oneshot::channel();
-        let job: Job = Box::new(move |c| {
+        self.write_after(move |c, begin| {
             Box::pin(async move {
-                let (keep, value) = match work(c).await {
+                sqlx::query(begin).execute(&mut *c).await?;
+                work(c).await
+            })
+        })
+        .await
+    }
+
+    /// As `write`, for work that runs the statements it is given before its own, in one hand-over with them.
+    async fn write_after<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(
+                &'c mut SqliteConnection,
+                &'static str,
+            ) -> std::pin::Pin<
+                Box<dyn Future<Output = sqlx::Result<Change<T>>> + Send + 'c>,
+            > + Send
+            + 'static,
+    {
+        let (tell, told) = oneshot::channel();
+        let job: Job = Box::new(move |c, begin| {
+            Box::pin(async move {
+                let (keep, value) = match work(c, begin).await {
                     Ok(Change::Commit(value)) => (true, Ok(value)),
                     Ok(Change::Rollback(value)) => (false, Ok(value)),
                     Err(error) => (false, Err(StoreError::from(error))),
@@ -175,8 +197,11 @@ async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receive
     let _ = connection.close().await;
 }
 
-/// Each job has a savepoint, so that one which fails takes nobody with it. What ends one job and begins the next is one
-/// hand-over.
+/// Each job has a savepoint, so that one which fails takes nobody with it. What ends one job and begins the next is run by
+/// the next one.
+///
+/// Two savepoints take turns: where a job did not come as far as its own, rolling back to it fails, and with it the group.
+/// With one name, it would undo the job before.
 async fn write_group(
     connection: &mut SqliteConnection,
     first: Job,
@@ -187,15 +212,16 @@ async fn write_group(
     let mut job = first;
     let mut begin = "BEGIN IMMEDIATE; SAVEPOINT one";
     loop {
-        sqlx::query(begin).execute(&mut *connection).await?;
-        let (keep, told) = job(&mut *connection).await;
+        let (keep, told) = job(&mut *connection, begin).await;
         waiting.push(told);
+        let odd = waiting.len() % 2 == 1;
         let open = waiting.len() < SqliteStore::GROUP && Instant::now() < closes;
         let Some(next) = open.then(|| queue.try_recv().ok()).flatten() else {
-            let end = if keep {
-                "COMMIT"
-            } else {
-                "ROLLBACK TO one; COMMIT"
+            let end = match (keep, odd) {
+                (true, true) => "RELEASE one; COMMIT",
+                (true, false) => "RELEASE two; COMMIT",
+                (false, true) => "ROLLBACK TO one; COMMIT",
+                (false, false) => "ROLLBACK TO two; COMMIT",
             };
             let asked = Instant::now();
             sqlx::query(end).execute(&mut *connection).await?;
@@ -203,10 +229,11 @@ async fn write_group(
             return Ok(());
         };
         job = next;
-        begin = if keep {
-            "RELEASE one; SAVEPOINT one"
-        } else {
-            "ROLLBACK TO one" // which leaves it open
+        begin = match (keep, odd) {
+            (true, true) => "RELEASE one; SAVEPOINT two",
+            (true, false) => "RELEASE two; SAVEPOINT one",
+            (false, true) => "ROLLBACK TO one; RELEASE one; SAVEPOINT two",
+            (false, false) => "ROLLBACK TO two; RELEASE two; SAVEPOINT one",
         };
     }
 }

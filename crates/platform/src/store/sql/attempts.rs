@@ -84,10 +84,11 @@ fn has(rows: &[Row], key: &Hash) -> bool {
         .any(|row| row.try_get::<&[u8], _>(0).is_ok_and(|other| other == key))
 }
 
-/// Runs [`COUNT`], where there is one writer after [`SPEND`], and reads what the code will be held against: nobody gets
+/// Runs [`COUNT`], where there is one writer after `begin` and [`SPEND`], and reads what the code will be held against: nobody gets
 /// it before the count is on the disk.
 pub(super) async fn count_attempt(
     c: &mut Connection,
+    begin: &'static str,
     attempt: Counting,
 ) -> sqlx::Result<Change<Counted>> {
     let Counting {
@@ -96,9 +97,9 @@ pub(super) async fn count_attempt(
         of,
         now,
     } = attempt;
-    let all = [SPEND, COUNT, after_counting(&of)];
+    let all = [begin, SPEND, COUNT, after_counting(&of)];
     // Elsewhere the buckets have been asked, and who is refused is not read for.
-    let statements = if ONE_WRITER { &all[..] } else { &all[1..2] };
+    let statements = if ONE_WRITER { &all[..] } else { &[COUNT] };
     let rows = together(c, statements, |query| {
         bind_spend(query, buckets, now)
             .bind(account.as_slice())
@@ -170,11 +171,15 @@ fn bind_forgive<'q>(query: Query<'q>, attempt: &AttemptKeys, now: UnixTime) -> Q
         .bind(second.as_ref().map(Hash::as_slice))
 }
 
-pub(super) async fn accept_step(c: &mut Connection, accept: Accept) -> sqlx::Result<Change<bool>> {
+pub(super) async fn accept_step(
+    c: &mut Connection,
+    begin: &'static str,
+    accept: Accept,
+) -> sqlx::Result<Change<bool>> {
     let [a, b, d, e] = FORGIVE;
     // Where each statement goes over by itself, the first one is waited for; else all are rolled back.
     let statements: &[&str] = if ONE_WRITER {
-        &[ACCEPT, a, b, d, e]
+        &[begin, ACCEPT, a, b, d, e]
     } else {
         &[ACCEPT]
     };

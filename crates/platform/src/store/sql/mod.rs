@@ -100,13 +100,14 @@ impl Store for Here {
             of: of.clone(),
             now,
         };
-        self.write(move |c| Box::pin(count_attempt(c, attempt)))
+        self.write_after(move |c, begin| Box::pin(count_attempt(c, begin, attempt)))
             .await
     }
 
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError> {
         let a = accept.clone();
-        self.write(move |c| Box::pin(accept_step(c, a))).await
+        self.write_after(move |c, begin| Box::pin(accept_step(c, begin, a)))
+            .await
     }
 
     async fn person_of(&self, contact: &Hash) -> Result<Option<PersonId>, StoreError> {
