@@ -184,17 +184,27 @@ async fn together<'q>(
 async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.recv().await {
         let closes = Instant::now() + SqliteStore::OPEN_FOR;
-        let mut waiting = Vec::new();
-        let durable = write_group(&mut connection, first, &mut queue, closes, &mut waiting).await;
-        if durable.is_err() {
-            let _ = sqlx::query("ROLLBACK").execute(&mut connection).await;
-        }
-        let durable = durable.map_err(StoreError::from);
-        for told in waiting {
-            told(durable);
-        }
+        write_and_tell(&mut connection, first, &mut queue, closes).await;
     }
     let _ = connection.close().await;
+}
+
+/// One group, and then what became of it to each that waits.
+async fn write_and_tell(
+    connection: &mut SqliteConnection,
+    first: Job,
+    queue: &mut mpsc::Receiver<Job>,
+    closes: Instant,
+) {
+    let mut waiting = Vec::new();
+    let durable = write_group(connection, first, queue, closes, &mut waiting).await;
+    if durable.is_err() {
+        let _ = sqlx::query("ROLLBACK").execute(connection).await;
+    }
+    let durable = durable.map_err(StoreError::from);
+    for told in waiting {
+        told(durable);
+    }
 }
 
 /// Each job has a savepoint, so that one which fails takes nobody with it. What ends one job and begins the next is run by
@@ -235,5 +245,107 @@ async fn write_group(
             (false, true) => "ROLLBACK TO one; RELEASE one; SAVEPOINT two",
             (false, false) => "ROLLBACK TO two; RELEASE two; SAVEPOINT one",
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A store whose jobs wait until [`Group::write`] makes one group of them.
+    struct Group {
+        store: SqliteStore,
+        connection: SqliteConnection,
+        queue: mpsc::Receiver<Job>,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Group {
+        async fn new() -> Group {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("platform.sqlite");
+            let SqliteStore { readers, .. } = SqliteStore::open(&file).await.unwrap();
+            let options = SqliteConnectOptions::new().filename(&file);
+            let connection = SqliteConnection::connect_with(&options).await.unwrap();
+            let (writer, queue) = mpsc::channel(SqliteStore::GROUP);
+            Group {
+                store: SqliteStore { readers, writer },
+                connection,
+                queue,
+                _folder: folder,
+            }
+        }
+
+        async fn write(&mut self) {
+            tokio::task::yield_now().await; // to those who ask: this test has one thread
+            let first = self.queue.recv().await.unwrap();
+            let closes = Instant::now() + Duration::from_secs(3_600);
+            write_and_tell(&mut self.connection, first, &mut self.queue, closes).await;
+            assert!(self.queue.is_empty(), "all were in the group");
+        }
+
+        /// The rows that are there.
+        async fn days(&self) -> Vec<i64> {
+            let mut c = self.store.read().await.unwrap();
+            sqlx::query_scalar("SELECT day FROM spend ORDER BY day")
+                .fetch_all(&mut *c)
+                .await
+                .unwrap()
+        }
+    }
+
+    /// Adds a row: the remainder by three says whether it stays, is taken back, or fails after it was added.
+    async fn add(store: SqliteStore, day: i64) -> Result<(), StoreError> {
+        store
+            .write(move |c| {
+                Box::pin(async move {
+                    let insert = "INSERT INTO spend (budget, day, units) VALUES ('test', $1, 1)";
+                    sqlx::query(insert).bind(day).execute(&mut *c).await?;
+                    match day % 3 {
+                        0 => Ok(Change::Commit(())),
+                        1 => Ok(Change::Rollback(())),
+                        _ => {
+                            sqlx::query(insert).bind(day).execute(&mut *c).await?;
+                            Ok(Change::Commit(()))
+                        }
+                    }
+                })
+            })
+            .await
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_taken_back_takes_nobody_with_it() {
+        let mut group = Group::new().await;
+        // Each kind before each kind; and the last is one that fails.
+        let order = [0, 3, 1, 4, 2, 5, 6, 8, 7, 9, 11_i64];
+        let jobs = order.map(|day| (day, tokio::spawn(add(group.store.clone(), day))));
+        group.write().await;
+        for (day, job) in jobs {
+            assert_eq!(job.await.unwrap().is_ok(), day % 3 != 2, "{day}");
+        }
+        assert_eq!(group.days().await, [0, 3, 6, 9]);
+    }
+
+    /// Otherwise it would undo the job before, who is told that all is well.
+    #[tokio::test]
+    async fn a_job_that_never_began_ends_its_group() {
+        let mut group = Group::new().await;
+        let before = tokio::spawn(add(group.store.clone(), 0));
+        let store = group.store.clone();
+        let never = tokio::spawn(async move {
+            store
+                .write_after::<(), _>(|_, _| Box::pin(async { Err(sqlx::Error::RowNotFound) }))
+                .await
+        });
+        group.write().await;
+        assert!(before.await.unwrap().is_err(), "nobody is told that");
+        assert!(never.await.unwrap().is_err());
+        assert!(group.days().await.is_empty());
+
+        let after = tokio::spawn(add(group.store.clone(), 3));
+        group.write().await;
+        after.await.unwrap().unwrap();
+        assert_eq!(group.days().await, [3]);
     }
 }
