@@ -24,6 +24,9 @@ test("the page has no script, style or handler inside", () => {
 test("its size is written down, and what is loaded before the first code stays small", () => {
   const sizes = Object.fromEntries(files.map((name) => [name, gzipSync(read(name)).length]));
   console.log("gzip:", JSON.stringify(sizes));
-  const first = Object.entries(sizes).filter(([name]) => !name.includes("marks")).reduce((sum, [, size]) => sum + size, 0);
-  expect(first, "in bytes, compressed").toBeLessThan(90_000);
+  // What the page names; the other screens and the brands' marks are read later (docs/decisions/0203).
+  const page = read("index.html");
+  const first = Object.entries(sizes).filter(([name]) => name === "index.html" || page.includes(name));
+  expect(first.length, "the page, its script, its styles and its colours").toBeGreaterThanOrEqual(4);
+  expect(first.reduce((sum, [, size]) => sum + size, 0), "in bytes, compressed").toBeLessThan(60_000);
 });

@@ -43,6 +43,7 @@ export const places: Record<string, Place> = {
     query: "open",
     go: async (page) => {
       await press(page, "row-television");
+      await page.locator("[data-screen=television]").waitFor(); // the keys are its own
       await page.keyboard.press("Space");
       await page.keyboard.press("Space");
       await page.keyboard.press("Space");
