@@ -19,4 +19,6 @@ void room.ready.then(async () => {
   void ipc.shown().catch(() => undefined);
   // While the system puts it on the screen, the page finds its fonts and places: only painting is left then.
   target.getBoundingClientRect();
+  // Whoever is about to open another screen finds it read: the pointer moves, or a key goes down, before it is on its way.
+  for (const sign of ["pointermove", "pointerdown", "keydown"]) addEventListener(sign, () => void rest.load(), { once: true, capture: true, passive: true });
 });

@@ -1,5 +1,5 @@
-// Every screen but the list of codes, read when one of them is opened: the first code waits for none of them, and a person
-// who only reads codes has none in memory.
+// Every screen but the list of codes, read at the first sign of a hand (main.ts) or when one of them is opened: the first code
+// waits for none of them, and a person who only reads codes has none in memory.
 
 class Rest {
   screens = $state.raw<typeof import("../screens/rest") | null>(null);
