@@ -56,6 +56,42 @@ describe("the first run", () => {
   });
 });
 
+describe("codes that come with the page", () => {
+  const heard = async () => {
+    await vi.advanceTimersByTimeAsync(0);
+    await settle();
+  };
+
+  test("are shown before anything is asked, and then asked for once", async () => {
+    const { fake } = await openRoom("open&look&accounts=3");
+    expect(where()).toBe("codes");
+    expect(titles()).toHaveLength(3);
+    expect(fake.calls, "the first picture waits for no answer").toEqual([]);
+    await heard();
+    expect(called(fake, "codes"), "what changed before anybody listened").toHaveLength(1);
+  });
+
+  test("stay hidden where they are to be hidden", async () => {
+    await openRoom("open&look&hidden");
+    expect(screen.queryAllByTestId("code")).toEqual([]);
+    expect(screen.getAllByTestId("code-hidden").length).toBeGreaterThan(0);
+  });
+
+  test("go when the vault was locked before anybody listened", async () => {
+    const { fake } = await openRoom("open&look");
+    Object.assign(fake.status, { state: "locked", lock: "strong" });
+    await heard();
+    expect(where()).toBe("unlock");
+    expect(screen.queryAllByTestId("code"), "no code stays").toEqual([]);
+  });
+
+  test("make room for what a link brought", async () => {
+    await openRoom("link&look");
+    await heard();
+    expect(where()).toBe("add");
+  });
+});
+
 describe("codes", () => {
   test("are there at once, pinned first, with the digits as they are", async () => {
     await openRoom("open");

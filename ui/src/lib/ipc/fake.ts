@@ -521,7 +521,7 @@ export function makeFake(host: Window): Ipc {
   ) as unknown as Omit<Ipc, "onEvent" | "firstLook">;
   return {
     ...wrapped,
-    firstLook: () => null, // everything is asked for
+    firstLook: () => (query.has("look") && status.state === "open" ? { status: copy(status), codes: codes(), settings: copy(settings) } : null),
     onEvent(listener) {
       heard.add(listener);
       return () => void heard.delete(listener);
