@@ -31,11 +31,15 @@ pub fn begin_with<T: Serialize>(
         .headers()
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let end = response
+    if !is_page {
+        return;
+    }
+    let end = b"</body>";
+    let Some(end) = response
         .body()
-        .windows(END.len())
-        .rposition(|part| part == END);
-    let (true, Some(end)) = (is_page, end) else {
+        .windows(end.len())
+        .rposition(|part| part == end)
+    else {
         return;
     };
     // Without a look the page asks, as it does when the vault was not open yet.
@@ -55,8 +59,6 @@ pub fn begin_with<T: Serialize>(
     .concat();
     *response.body_mut() = page.into();
 }
-
-const END: &[u8] = b"</body>";
 
 #[cfg(test)]
 mod tests {

@@ -358,7 +358,7 @@ impl Vault {
         Ok(())
     }
 
-    /// Puts an account, damaged or not, into the trash, where it rests for thirty days.
+    /// Puts an account, damaged or not, into the trash, where it rests for at least thirty days.
     ///
     /// # Errors
     ///

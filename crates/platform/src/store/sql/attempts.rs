@@ -111,6 +111,7 @@ pub(super) async fn count_attempt(
             .bind(argument(&of).to_owned())
     })
     .await?;
+    // What was counted comes as keys alone, the credential as all its columns.
     let (counted, found): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.len() == 1);
     // What the buckets took stays, whatever the account says; what the account took does not, if a bucket is full.
     if ONE_WRITER && let Some(full) = full(c, &buckets, &counted).await? {
