@@ -46,10 +46,22 @@ pub struct SqliteStore {
     writer: mpsc::Sender<Job>,
 }
 
-/// Runs inside the group's transaction, after the statements that it is given, and says whether its changes stay; then waits
-/// for the commit.
+/// Runs inside the group's transaction, after the statements that it is given, and says how it ended; then waits for the
+/// commit.
 type Job = Box<dyn for<'c> FnOnce(&'c mut SqliteConnection, &'static str) -> Running<'c> + Send>;
-type Running<'c> = std::pin::Pin<Box<dyn Future<Output = (bool, Told)> + Send + 'c>>;
+type Running<'c> = std::pin::Pin<Box<dyn Future<Output = (End, Told)> + Send + 'c>>;
+
+/// How a job ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Its changes stay.
+    Kept,
+    /// They go.
+    TakenBack,
+    /// They go too, and nobody knows whether it began.
+    Failed,
+}
+
 /// Tells the one who asked, once it is known whether the disk has it.
 type Told = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
@@ -137,16 +149,16 @@ impl SqliteStore {
         let (tell, told) = oneshot::channel();
         let job: Job = Box::new(move |c, begin| {
             Box::pin(async move {
-                let (keep, value) = match work(c, begin).await {
-                    Ok(Change::Commit(value)) => (true, Ok(value)),
-                    Ok(Change::Rollback(value)) => (false, Ok(value)),
-                    Err(error) => (false, Err(StoreError::from(error))),
+                let (end, value) = match work(c, begin).await {
+                    Ok(Change::Commit(value)) => (End::Kept, Ok(value)),
+                    Ok(Change::Rollback(value)) => (End::TakenBack, Ok(value)),
+                    Err(error) => (End::Failed, Err(StoreError::from(error))),
                 };
                 let told: Told = Box::new(move |durable| {
                     // Whoever asked may have gone; what was done is done.
                     let _ = tell.send(durable.and(value));
                 });
-                (keep, told)
+                (end, told)
             })
         });
         let gone = |_| StoreError::Unavailable;
@@ -211,7 +223,7 @@ async fn write_and_tell(
 /// the next one.
 ///
 /// Two savepoints take turns: where a job did not come as far as its own, rolling back to it fails, and with it the group.
-/// With one name, it would undo the job before.
+/// With one name, it would undo the job before; and if that were left to the next job, the one after it would.
 async fn write_group(
     connection: &mut SqliteConnection,
     first: Job,
@@ -222,9 +234,18 @@ async fn write_group(
     let mut job = first;
     let mut begin = "BEGIN IMMEDIATE; SAVEPOINT one";
     loop {
-        let (keep, told) = job(&mut *connection, begin).await;
+        let (ended, told) = job(&mut *connection, begin).await;
         waiting.push(told);
         let odd = waiting.len() % 2 == 1;
+        if ended == End::Failed {
+            let back = if odd {
+                "ROLLBACK TO one"
+            } else {
+                "ROLLBACK TO two"
+            };
+            sqlx::query(back).execute(&mut *connection).await?;
+        }
+        let keep = ended == End::Kept;
         let open = waiting.len() < SqliteStore::GROUP && Instant::now() < closes;
         let Some(next) = open.then(|| queue.try_recv().ok()).flatten() else {
             let end = match (keep, odd) {
@@ -276,12 +297,32 @@ mod tests {
             }
         }
 
+        /// One group of all that wait.
         async fn write(&mut self) {
+            self.write_one().await;
+            assert!(self.queue.is_empty(), "all were in the group");
+        }
+
+        /// As many groups as it takes.
+        async fn write_all(&mut self) {
+            self.write_one().await;
+            while !self.queue.is_empty() {
+                self.write_one().await;
+            }
+        }
+
+        async fn write_one(&mut self) {
             tokio::task::yield_now().await; // to those who ask: this test has one thread
             let first = self.queue.recv().await.unwrap();
             let closes = Instant::now() + Duration::from_secs(3_600);
             write_and_tell(&mut self.connection, first, &mut self.queue, closes).await;
-            assert!(self.queue.is_empty(), "all were in the group");
+        }
+
+        async fn empty(&mut self) {
+            sqlx::query("DELETE FROM spend")
+                .execute(&mut self.connection)
+                .await
+                .unwrap();
         }
 
         /// The rows that are there.
@@ -327,21 +368,50 @@ mod tests {
         assert_eq!(group.days().await, [0, 3, 6, 9]);
     }
 
-    /// Otherwise it would undo the job before, who is told that all is well.
+    /// Otherwise it, or the one after it, would undo the job before, who is told that all is well.
     #[tokio::test]
     async fn a_job_that_never_began_ends_its_group() {
         let mut group = Group::new().await;
-        let before = tokio::spawn(add(group.store.clone(), 0));
-        let store = group.store.clone();
-        let never = tokio::spawn(async move {
-            store
-                .write_after::<(), _>(|_, _| Box::pin(async { Err(sqlx::Error::RowNotFound) }))
-                .await
-        });
-        group.write().await;
-        assert!(before.await.unwrap().is_err(), "nobody is told that");
-        assert!(never.await.unwrap().is_err());
-        assert!(group.days().await.is_empty());
+        let never = |store: SqliteStore| {
+            tokio::spawn(async move {
+                let work = store
+                    .write_after::<(), _>(|_, _| Box::pin(async { Err(sqlx::Error::RowNotFound) }));
+                work.await
+            })
+        };
+        // Alone, the first, the last, and between two: at every place in the turn of the savepoints.
+        let orders: [&[bool]; 7] = [
+            &[false],
+            &[false, true],
+            &[true, false],
+            &[true, false, true],
+            &[true, true, false],
+            &[true, true, false, true],
+            &[true, false, false, true],
+        ];
+        for order in orders {
+            let jobs: Vec<_> = (0..)
+                .zip(order)
+                .map(|(n, begins)| match begins {
+                    true => tokio::spawn(add(group.store.clone(), 3 * n)),
+                    false => never(group.store.clone()),
+                })
+                .collect();
+            group.write_all().await;
+            let mut told = Vec::new();
+            for (n, job) in (0..).zip(jobs) {
+                if job.await.unwrap().is_ok() {
+                    told.push(3 * n);
+                }
+            }
+            assert_eq!(group.days().await, told, "{order:?}: what is told is there");
+            let place = order.iter().position(|begins| !begins);
+            assert!(
+                told.iter().all(|day| Some(*day as usize / 3) > place),
+                "{order:?}: nobody who shared a group with it is told that all is well"
+            );
+            group.empty().await;
+        }
 
         let after = tokio::spawn(add(group.store.clone(), 3));
         group.write().await;
