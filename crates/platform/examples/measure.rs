@@ -149,8 +149,7 @@ fn address(n: usize) -> IpAddr {
 macro_rules! insert {
     ($connection:expr, $credentials:expr) => {{
         let mut statement = sqlx::QueryBuilder::new(
-            "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, \
-             drift, expires_at) ",
+            "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, expires_at) ",
         );
         statement.push_values($credentials, |mut row, new: Credential| {
             row.push_bind(new.id)
@@ -161,8 +160,6 @@ macro_rules! insert {
                 .push_bind(i64::from(new.period.get()))
                 .push_bind(new.sealed)
                 .push_bind(i64::from(new.key))
-                .push_bind(-1_i64)
-                .push_bind(i64::from(new.memory.drift))
                 .push_bind(0_i64);
         });
         statement.build().execute($connection).await?;
@@ -209,6 +206,12 @@ impl House {
                 for chunk in chunks {
                     let mut transaction = connection.begin().await?;
                     insert!(&mut *transaction, chunk);
+                    sqlx::query(
+                        "INSERT INTO memory (number, last_step, drift) SELECT number, -1, 0 FROM credential \
+                         WHERE number > (SELECT max(number) FROM memory)",
+                    )
+                    .execute(&mut *transaction)
+                    .await?;
                     transaction.commit().await?;
                 }
                 sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -281,6 +281,7 @@ impl Platform {
         };
         let accept = Accept {
             id: credential.id,
+            person: request.person.clone(),
             memory,
             attempt: AttemptKeys {
                 accounts: [Some(account), Some(self.account(&request.person))],

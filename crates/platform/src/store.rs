@@ -179,6 +179,8 @@ pub enum Which {
 pub struct Accept {
     /// Which credential.
     pub id: String,
+    /// Whose it is: if it is not, nothing happens.
+    pub person: PersonId,
     /// What to remember: its step is later than the row's, or nothing happens.
     pub memory: Memory,
     /// Whose failures it clears.

@@ -168,6 +168,7 @@ impl Platform {
             Verdict::Accepted(memory) if theirs => {
                 let accept = Accept {
                     id: credential.id,
+                    person: request.person.clone(),
                     memory,
                     attempt: AttemptKeys {
                         accounts: [Some(account), None],

@@ -286,7 +286,7 @@ impl Store for MemoryStore {
         let row = tables
             .credentials
             .iter_mut()
-            .find(|c| c.id == accept.id && c.active && !c.person.is_empty());
+            .find(|c| c.id == accept.id && c.active && c.person == accept.person.as_str());
         match row {
             Some(row) if row.memory.last_step < accept.memory.last_step => {
                 row.memory = accept.memory;

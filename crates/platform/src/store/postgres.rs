@@ -1,4 +1,10 @@
 //! PostgreSQL: for when one machine is not enough. Several servers share the database and nothing else.
+/// Where credentials are read from, with what they remember.
+macro_rules! credentials {
+    () => {
+        "credential"
+    };
+}
 #[path = "sql/mod.rs"]
 mod sql;
 
@@ -17,6 +23,10 @@ type Here = PostgresStore;
 
 const ONE_WRITER: bool = false;
 const FOR_UPDATE: &str = " FOR UPDATE";
+/// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up.
+const ACCEPT: &str = "UPDATE credential SET last_step = $8, drift = $9 \
+    WHERE id = $7 AND last_step < $8 AND active = 1 AND person = $10 RETURNING id";
+const REMEMBER: &str = "UPDATE credential SET last_step = $2, drift = $3 WHERE id = $1";
 const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
     SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3 \
     FOR UPDATE SKIP LOCKED) RETURNING id, challenge, channel, purpose, sealed, attempt, expires_at";

@@ -1,4 +1,10 @@
 //! SQLite: one file, one writer, as durable as the disk.
+/// Where credentials are read from, with what they remember.
+macro_rules! credentials {
+    () => {
+        "credential JOIN memory USING (number)"
+    };
+}
 #[path = "sql/mod.rs"]
 mod sql;
 
@@ -23,6 +29,12 @@ type Here = SqliteStore;
 /// One writer: nobody else changes a row between two statements of a transaction.
 const ONE_WRITER: bool = true;
 const FOR_UPDATE: &str = "";
+/// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up. The person's page has just been
+/// read, the id's (`+`: not by its index) would be one more.
+const ACCEPT: &str = "UPDATE memory SET last_step = $8, drift = $9 WHERE last_step < $8 AND number = \
+    (SELECT number FROM credential WHERE person = $10 AND active = 1 AND +id = $7) RETURNING number";
+const REMEMBER: &str = "INSERT INTO memory (number, last_step, drift) SELECT number, $2, $3 FROM credential WHERE id = $1 \
+    ON CONFLICT (number) DO UPDATE SET last_step = excluded.last_step, drift = excluded.drift";
 const CLAIM: &str = "UPDATE message SET due_at = $1 + $2, attempt = attempt + 1 WHERE id IN (\
     SELECT id FROM message WHERE void = 0 AND due_at <= $1 AND expires_at > $1 ORDER BY due_at LIMIT $3) \
     RETURNING id, challenge, channel, purpose, sealed, attempt, expires_at";

@@ -75,6 +75,7 @@ pub async fn the_same_step_is_written_once_however_many_write_it(w: World) {
         };
         let accept = Accept {
             id: row.id.clone(),
+            person: id("ana"),
             memory: Memory {
                 last_step: Some(step),
                 drift: 0,

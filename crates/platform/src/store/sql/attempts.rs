@@ -5,7 +5,7 @@ use sqlx::Row as _;
 
 use super::columns::last_step;
 use super::credentials::{after_counting, argument, credential, read_credential};
-use super::{Connection, Db, ONE_WRITER, Query, Row, together};
+use super::{ACCEPT, Connection, Db, ONE_WRITER, Query, Row, together};
 use crate::store::{Accept, AttemptKeys, Bucket, Change, Counted, Full, Hash, Which, secs, unix};
 
 /// A bucket is one number: when it will be empty. Full means that this is more than an hour away, for it drains in one.
@@ -146,10 +146,6 @@ pub(super) async fn count_attempt(
     })
 }
 
-/// RFC 6238, section 5.2, as one compare-and-set: whoever changes the row has used the step up.
-const ACCEPT: &str = "UPDATE credential SET last_step = $8, drift = $9 \
-    WHERE id = $7 AND last_step < $8 AND active = 1 AND person <> '' RETURNING id";
-
 /// A success clears the account's and the address's failures, and gives the network back what it took: if that was all,
 /// the row goes, so that the table holds failures alone. Always in the order in which attempts are counted (address,
 /// network, account), so that two transactions never wait for each other.
@@ -189,6 +185,7 @@ pub(super) async fn accept_step(
             .bind(&accept.id)
             .bind(last_step(accept.memory))
             .bind(i64::from(accept.memory.drift))
+            .bind(accept.person.as_str())
     })
     .await?;
     if changed.len() != 1 {

@@ -5,7 +5,7 @@ use sqlx::Row as _;
 
 use super::attempts::forgive;
 use super::columns::{last_step, number, odd};
-use super::{Connection, Db, FOR_UPDATE, Row};
+use super::{Connection, Db, FOR_UPDATE, REMEMBER, Row};
 use crate::PersonId;
 use crate::store::{Accept, Change, Credential, Which, secs, unix};
 
@@ -13,8 +13,9 @@ use crate::store::{Accept, Change, Credential, Which, secs, unix};
 macro_rules! read {
     ($which:expr) => {
         concat!(
-            "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, expires_at \
-             FROM credential WHERE ",
+            "SELECT id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, expires_at FROM ",
+            credentials!(),
+            " WHERE ",
             $which
         )
     };
@@ -67,12 +68,11 @@ pub(super) async fn add_credential(
         return Ok(Change::Rollback(false));
     }
     sqlx::query::<Db>(
-        "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, last_step, drift, \
-         expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) \
+        "INSERT INTO credential (id, person, active, algorithm, digits, period, sealed, sealing_key, expires_at) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
          ON CONFLICT (person, active) DO UPDATE SET id = excluded.id, algorithm = excluded.algorithm, \
          digits = excluded.digits, period = excluded.period, sealed = excluded.sealed, \
-         sealing_key = excluded.sealing_key, last_step = excluded.last_step, drift = excluded.drift, \
-         expires_at = excluded.expires_at",
+         sealing_key = excluded.sealing_key, expires_at = excluded.expires_at",
     )
     .bind(&new.id)
     .bind(&new.person)
@@ -82,12 +82,21 @@ pub(super) async fn add_credential(
     .bind(i64::from(new.period.get()))
     .bind(&new.sealed)
     .bind(i64::from(new.key))
-    .bind(last_step(new.memory))
-    .bind(i64::from(new.memory.drift))
     .bind(secs(new.expires_at))
     .execute(&mut *c)
     .await?;
+    remember(c, &new.id, new.memory).await?;
     Ok(Change::Commit(true))
+}
+
+async fn remember(c: &mut Connection, id: &str, memory: Memory) -> sqlx::Result<()> {
+    sqlx::query::<Db>(REMEMBER)
+        .bind(id)
+        .bind(last_step(memory))
+        .bind(i64::from(memory.drift))
+        .execute(&mut *c)
+        .await?;
+    Ok(())
 }
 
 pub(super) async fn credential(
@@ -140,12 +149,11 @@ pub(super) async fn activate(c: &mut Connection, accept: Accept) -> sqlx::Result
         .bind(row.try_get::<String, _>(0)?)
         .execute(&mut *c)
         .await?;
-    sqlx::query::<Db>("UPDATE credential SET active = 1, last_step = $2, drift = $3 WHERE id = $1")
+    sqlx::query::<Db>("UPDATE credential SET active = 1 WHERE id = $1")
         .bind(&accept.id)
-        .bind(last_step(accept.memory))
-        .bind(i64::from(accept.memory.drift))
         .execute(&mut *c)
         .await?;
+    remember(c, &accept.id, accept.memory).await?;
     forgive(c, &accept.attempt, accept.now).await?;
     Ok(Change::Commit(true))
 }

@@ -21,7 +21,7 @@ use self::devices::{add_device, decide_device, device, poll_device};
 use self::house::{reseal, sealed_elsewhere, sweep};
 use self::messages::{claim, settle};
 use self::records::{delete, get, put, put_new, record};
-use super::{CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER, together};
+use super::{ACCEPT, CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER, REMEMBER, together};
 use crate::PersonId;
 use crate::store::{
     Accept, AttemptKeys, Bucket, Challenge, Change, Contact, Counted, Credential, Device, Full,
