@@ -9,6 +9,7 @@ macro_rules! credentials {
 mod sql;
 
 use std::path::Path;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use metrics::histogram;
@@ -91,7 +92,11 @@ impl SqliteStore {
             .busy_timeout(Duration::from_secs(5))
             .disable_statement_logging();
         // The inner pages of every index of a million people: without them each look-up reads three pages instead of one.
-        let wide = options.clone().pragma("cache_size", "-65536"); // KiB
+        let wide = options
+            .clone()
+            .pragma("cache_size", "-65536") // KiB
+            .pragma("wal_autocheckpoint", Self::LOG_PAGES)
+            .pragma("journal_size_limit", Self::LOG_BYTES);
         let mut writer = SqliteConnection::connect_with(&wide).await?;
         sqlx::migrate!("migrations/sqlite")
             .run(&mut writer)
@@ -122,6 +127,11 @@ impl SqliteStore {
     const GROUP: usize = 512;
     /// A group closes when nobody waits, or after this time.
     const OPEN_FOR: Duration = Duration::from_millis(2);
+
+    /// When the log goes into the table: after so many pages that most of them are there several times, and go once. It grows
+    /// past that while somebody reads, and is cut again after that.
+    const LOG_PAGES: &str = "16384";
+    const LOG_BYTES: &str = "67108864";
 
     async fn read(&self) -> Result<PoolConnection<Db>, StoreError> {
         Ok(self.readers.acquire().await?)
@@ -204,6 +214,27 @@ async fn together<'q>(
     bind(sqlx::query(text)).fetch_all(connection).await
 }
 
+/// Does not go to sleep while a statement runs, unless it takes long. sqlx tells of each statement's end by itself, and waking this
+/// thread for each costs more than most statements.
+async fn awake<F: Future>(work: F) -> F::Output {
+    const LONG: Duration = Duration::from_micros(100);
+    let mut work = pin!(work);
+    std::future::poll_fn(|context| {
+        let asked = Instant::now();
+        loop {
+            let answer = work.as_mut().poll(context);
+            if answer.is_ready() || asked.elapsed() >= LONG {
+                return answer;
+            }
+            for _ in 0..32 {
+                std::hint::spin_loop();
+            }
+            std::thread::yield_now(); // to those who have something to do
+        }
+    })
+    .await
+}
+
 /// The one writer. Ends when the last store is dropped.
 async fn write_groups(mut connection: SqliteConnection, mut queue: mpsc::Receiver<Job>) {
     while let Some(first) = queue.recv().await {
@@ -246,7 +277,7 @@ async fn write_group(
     let mut job = first;
     let mut begin = "BEGIN IMMEDIATE; SAVEPOINT one";
     loop {
-        let (ended, told) = job(&mut *connection, begin).await;
+        let (ended, told) = awake(job(&mut *connection, begin)).await;
         waiting.push(told);
         let odd = waiting.len() % 2 == 1;
         if ended == End::Failed {

@@ -9,6 +9,7 @@ mod others;
 mod outbox;
 mod peers;
 mod records;
+mod sqlite;
 mod verify;
 mod world;
 

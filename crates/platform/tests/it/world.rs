@@ -15,6 +15,9 @@ pub const NOW: u64 = 1_800_000_000;
 /// A living room.
 pub const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(203, 0, 113, 7));
 
+/// The name of SQLite's file.
+pub const SQLITE: &str = "platform.sqlite";
+
 /// One database, one clock, one key ring, and one platform on them.
 pub struct World {
     pub store: Arc<dyn Store>,
@@ -22,7 +25,8 @@ pub struct World {
     pub keys: String,
     pub settings: Settings,
     pub platform: Platform,
-    _folder: Option<tempfile::TempDir>,
+    /// Where SQLite's file is.
+    pub folder: Option<tempfile::TempDir>,
 }
 
 /// A phone that has enrolled.
@@ -37,7 +41,7 @@ impl World {
 
     pub async fn sqlite() -> World {
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("platform.sqlite");
+        let file = folder.path().join(SQLITE);
         let store = SqliteStore::open(&file).await.unwrap();
         World::on(Arc::new(store), Some(folder)).await
     }
@@ -78,7 +82,7 @@ impl World {
             clock,
             keys,
             settings,
-            _folder: folder,
+            folder,
         }
     }
 
