@@ -3,13 +3,13 @@ mod at_once;
 mod challenge;
 mod device;
 mod enrol;
+mod file;
 mod keys;
 #[path = "../others/mod.rs"]
 mod others;
 mod outbox;
 mod peers;
 mod records;
-mod sqlite;
 mod verify;
 mod world;
 
