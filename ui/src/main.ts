@@ -1,4 +1,4 @@
-// Starts the window: what stands in the page until now is the quiet skeleton of the first screen.
+// Starts the window: what stands in the page until now is the first picture (first.ts), or the quiet skeleton of it.
 import { flushSync, mount } from "svelte";
 import App from "./App.svelte";
 import { ipc } from "./lib/ipc";

@@ -5,7 +5,6 @@ import { asReport, ipc } from "./ipc";
 import type { CodesView, ErrorReport, Preview, Settings, Status } from "./ipc";
 import { wear } from "./appearance";
 import { stepClock } from "./clock";
-import { m } from "./words";
 
 /** Where the app is, and what it needs to know there. */
 export type Screen =
@@ -237,11 +236,6 @@ function signsOfLife(): void {
     void ipc.touched().catch(() => undefined);
   };
   for (const event of ["pointerdown", "pointermove", "keydown", "wheel", "touchstart"]) addEventListener(event, sign, { passive: true, capture: true });
-}
-
-/** "Netflix, anna@example.com": how an account is called wherever it is named. */
-export function nameOf(account: { issuer: string | null; account: string }): string {
-  return [account.issuer, account.account].filter(Boolean).join(", ") || m.unnamed();
 }
 
 /** After the screen has changed, focus goes to its heading, so that keyboard and screen reader start at the top. */

@@ -2,7 +2,7 @@
 // (`?fake=open&accounts=8&keyring=missing`); `window.couchkeyFake` lets a test reach in. Codes are made up: no secret
 // and no cryptography lives in TypeScript.
 import type {
-  AccountView, AddRow, BackupRow, BackupsView, CodesView, ErrorCode, ErrorReport, ExportForm, KeyringKind, KindWord, Notice, Preview, PreviewRow, Progress,
+  AccountView, AddRow, BackupRow, BackupsView, CodesView, ErrorCode, ErrorReport, ExportForm, FirstLook, KeyringKind, KindWord, Notice, Preview, PreviewRow, Progress,
   RustEvent, SettingsView as Settings, Status, TrashRow, Way,
 } from "./bindings";
 import type { Ipc } from "./index";
@@ -23,6 +23,8 @@ export interface FakeControls {
   /** The passphrase that opens the vault of the scenario "locked". */
   passphrase: string;
   status: Status;
+  /** What Rust would put into the page. */
+  look(): FirstLook;
 }
 
 declare global {
@@ -145,6 +147,7 @@ export function makeFake(host: Window): Ipc {
     previewFrame: null,
     passphrase: "correct horse",
     status,
+    look: () => ({ status: copy(status), codes: codes(), settings: copy(settings) }),
   };
   host.couchkeyFake = controls;
 
@@ -521,7 +524,7 @@ export function makeFake(host: Window): Ipc {
   ) as unknown as Omit<Ipc, "onEvent" | "firstLook">;
   return {
     ...wrapped,
-    firstLook: () => (query.has("look") && status.state === "open" ? { status: copy(status), codes: codes(), settings: copy(settings) } : null),
+    firstLook: () => (query.has("look") && status.state === "open" ? controls.look() : null),
     onEvent(listener) {
       heard.add(listener);
       return () => void heard.delete(listener);
