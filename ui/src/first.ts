@@ -133,7 +133,13 @@ const look = block ? (JSON.parse(block.textContent) as FirstLook) : null;
 dress(document.documentElement, look?.settings.appearance);
 // Not awaited: what is read uses parts of this file, and would wait for its end.
 const live = () => void import("./main");
-if (look && draw(look)) {
+let drawn = false;
+try {
+  drawn = look !== null && draw(look);
+} catch (error) {
+  console.error(error); // what lives draws it all the same
+}
+if (drawn) {
   // The window is hidden until now. main.ts says it again, for when nothing could be drawn here.
   (window as { __TAURI_INTERNALS__?: { invoke(command: string): unknown } }).__TAURI_INTERNALS__?.invoke("shown");
   const painted = new Promise<void>((resolve) => {
