@@ -1,6 +1,6 @@
 //! The recovery sheet, saved where the person says.
 
-use std::{fs::OpenOptions, io::Write, path::Path};
+use std::{io::Write, path::Path};
 
 use couchkey_authenticator::{Authenticator, ErrorCode};
 use tauri::AppHandle;
@@ -31,15 +31,18 @@ pub fn save(app: &AppHandle, shell: &Shell) -> Reply<bool> {
     }
 }
 
-/// For its owner's eyes only, where the system has such a thing.
+/// All of it or nothing: a sheet that was there stays until the new one is on the disk. For its owner's eyes only, where
+/// the system has such a thing.
 fn write(path: &Path, sheet: &[u8]) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // Beside it, exclusive, 0600, and gone with the value that names it.
+    let mut file = tempfile::Builder::new()
+        .prefix(".couchkey-sheet-")
+        .tempfile_in(folder)?;
     file.write_all(sheet)?;
-    file.sync_all()
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 fn refusal(error: &std::io::Error) -> ErrorCode {
@@ -57,9 +60,8 @@ mod tests {
 
     #[test]
     fn the_sheet_is_for_its_owner_alone_and_replaces_what_was_there() {
-        let folder = std::env::temp_dir().join(format!("couchkey-sheet-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder for the test");
-        let path = folder.join("sheet.html");
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("sheet.html");
         write(&path, b"an older and longer sheet").expect("written");
         write(&path, b"the sheet").expect("written again");
         assert_eq!(
@@ -76,11 +78,22 @@ mod tests {
                 .mode();
             assert_eq!(mode & 0o077, 0, "nobody else may read a recovery key");
         }
-        let refused = write(&folder, b"x").expect_err("a folder is no file");
+    }
+
+    #[test]
+    fn a_sheet_that_cannot_take_its_place_leaves_everything_as_it_was() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let taken = folder.path().join("sheet.html");
+        std::fs::create_dir(&taken).expect("a folder of that name");
+        let refused = write(&taken, b"x").expect_err("a folder is no file");
         assert!(
             !matches!(refusal(&refused), ErrorCode::StorageFull),
             "the disk is not full"
         );
-        std::fs::remove_dir_all(&folder).expect("tidied up");
+        let left: Vec<_> = std::fs::read_dir(folder.path())
+            .expect("readable")
+            .map(|entry| entry.expect("an entry").file_name())
+            .collect();
+        assert_eq!(left, ["sheet.html"], "no half a recovery key lies about");
     }
 }
