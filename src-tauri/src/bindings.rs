@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use specta_typescript::Typescript;
 use tauri_specta::{Builder, ErrorHandlingMode};
 
-use crate::shell::{FirstLook, RustEvent};
+use crate::shell::FirstLook;
 
 /// Those that take the body of the call as it is, so that TypeScript calls them by hand: see src/commands.rs.
 const BY_HAND: [&str; 4] = [
@@ -31,7 +31,6 @@ fn generated() -> String {
     let path = folder.path().join("bindings.ts");
     Builder::<tauri::Wry>::new()
         .commands(every_typed_command!(tauri_specta::collect_commands))
-        .typ::<RustEvent>()
         .typ::<FirstLook>()
         .error_handling(ErrorHandlingMode::Throw)
         .disable_serde_phases()
@@ -71,7 +70,7 @@ fn no_number_of_64_bits_crosses() {
 }
 
 #[test]
-fn the_capability_names_every_command_and_nothing_else_but_listening() {
+fn the_capability_names_every_command_and_nothing_else() {
     let capability: serde_json::Value =
         serde_json::from_str(include_str!("../capabilities/main.json"))
             .expect("the capability is JSON");
@@ -84,7 +83,6 @@ fn the_capability_names_every_command_and_nothing_else_but_listening() {
     let wanted: BTreeSet<String> = every_command!(names)
         .iter()
         .map(|name| format!("allow-{}", name.replace('_', "-")))
-        .chain(["core:event:allow-listen", "core:event:allow-unlisten"].map(str::to_owned))
         .collect();
     assert_eq!(
         allowed, wanted,

@@ -22,7 +22,9 @@ use tauri::{
 use zeroize::Zeroizing;
 
 use crate::{
-    backups, sheet,
+    backups,
+    news::News,
+    sheet,
     shell::{About, Copied, Reply, Shell},
     transfer::{self, QrPicture},
 };
@@ -82,6 +84,7 @@ macro_rules! every_typed_command {
             $crate::commands::recovery_key_saved,
             $crate::commands::about,
             $crate::commands::shown,
+            $crate::commands::news,
             $crate::commands::touched,
         ]
     };
@@ -467,6 +470,13 @@ pub fn about(shell: Room<'_>) -> Reply<About> {
 #[specta::specta]
 pub fn shown(app: AppHandle) {
     crate::show(&app)
+}
+
+/// Answered when something happens after that number, or from now on: the page asks again and again.
+#[tauri::command]
+#[specta::specta]
+pub async fn news(shell: Room<'_>, after: Option<u32>) -> Reply<News> {
+    Ok(shell.news().after(after).await)
 }
 
 /// Somebody is there.

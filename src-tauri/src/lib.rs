@@ -8,6 +8,7 @@ mod commands;
 mod engine;
 mod guard;
 mod media;
+mod news;
 mod page;
 mod process;
 mod sheet;
@@ -22,7 +23,7 @@ mod bindings;
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use tauri::{
-    AppHandle, Emitter, Manager, RunEvent, WebviewWindowBuilder, WindowEvent,
+    AppHandle, Manager, RunEvent, WebviewWindowBuilder, WindowEvent,
     webview::{Color, NewWindowResponse},
 };
 
@@ -91,10 +92,6 @@ fn app(start: Start, shell: &Arc<Shell>) -> tauri::Result<tauri::App> {
         .manage(shell)
         .invoke_handler(every_command!(tauri::generate_handler))
         .setup(move |app| {
-            let handle = app.handle().clone();
-            for_setup.tells(move |event| {
-                let _ = handle.emit_to(WINDOW, event.name(), ()); // a window that is gone needs no news
-            });
             for_setup.open_early(start.link);
             open_window(app.handle(), &for_setup)?;
             let guarded = Arc::clone(&for_setup);

@@ -1,8 +1,8 @@
-//! What the window's commands share: the authenticator, the clipboard, the guard, and how news reaches the page.
+//! What the window's commands share: the authenticator, the clipboard, the guard.
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
         mpsc::{self, RecvTimeoutError},
     },
     time::{Duration, Instant},
@@ -19,42 +19,13 @@ use crate::{
     backups::Chosen,
     clipboard::{self, Clipboard, SystemBoard},
     guard::Guard,
+    news::{RustEvent, Told},
     start::Start,
     transfer::Pictures,
 };
 
 /// What a command answers.
 pub type Reply<T> = Result<T, ErrorReport>;
-
-/// News for the page; the name is all there is to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, specta::Type)]
-#[serde(rename_all = "snake_case")]
-pub enum RustEvent {
-    /// The vault was locked.
-    Locked,
-    /// The codes may have changed: ask again.
-    Changed,
-    /// A link brought something to add, or a reason why not.
-    Preview,
-    /// The keyring does not answer; most often its own dialog waits for a person.
-    WaitingForKeyring,
-    /// An import or an export has got further: ask how far.
-    Progress,
-}
-
-impl RustEvent {
-    /// Its name, as the page listens for it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Locked => "locked",
-            Self::Changed => "changed",
-            Self::Preview => "preview",
-            Self::WaitingForKeyring => "waiting_for_keyring",
-            Self::Progress => "progress",
-        }
-    }
-}
 
 /// A code that is on the clipboard now.
 #[derive(Debug, Serialize, specta::Type)]
@@ -102,7 +73,7 @@ pub struct Shell {
     progress: Mutex<Option<Progress>>,
     pictures: Pictures,
     chosen: Chosen,
-    tell: OnceLock<Box<dyn Fn(RustEvent) + Send + Sync>>,
+    news: Told,
 }
 
 /// Argon2id takes a second or two by itself; a keyring with nobody to ask answers in milliseconds.
@@ -134,7 +105,7 @@ impl Shell {
             progress: Mutex::default(),
             pictures: Pictures::default(),
             chosen: Chosen::default(),
-            tell: OnceLock::new(),
+            news: Told::default(),
         }))
     }
 
@@ -155,9 +126,9 @@ impl Shell {
         });
     }
 
-    /// From now on news goes to the page.
-    pub fn tells(&self, tell: impl Fn(RustEvent) + Send + Sync + 'static) {
-        let _ = self.tell.set(Box::new(tell)); // there is one window, so this is called once
+    /// What the page is told.
+    pub fn news(&self) -> &Told {
+        &self.news
     }
 
     /// The rule for locking by itself.
@@ -196,7 +167,7 @@ impl Shell {
             if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
                 told = Some(Instant::now());
                 self.guard.sign_of_life(); // somebody waits for this
-                self.tell(RustEvent::Progress);
+                self.news.tell(RustEvent::Progress);
             }
         };
         let answer = self.act(|authenticator| work(authenticator, &mut watch));
@@ -226,7 +197,7 @@ impl Shell {
 
     /// Something that the page shows is not as it was.
     pub fn changed(&self) {
-        self.tell(RustEvent::Changed);
+        self.news.tell(RustEvent::Changed);
     }
 
     /// Asks for something that may open the vault, and follows what it is now.
@@ -321,7 +292,7 @@ impl Shell {
         self.guard.closed();
         self.pictures.forget();
         self.clipboard.clear();
-        self.tell(RustEvent::Locked);
+        self.news.tell(RustEvent::Locked);
         status
     }
 
@@ -380,13 +351,13 @@ impl Shell {
     pub fn link(&self, link: &str) {
         let answer = self.act(|authenticator| authenticator.preview_text(link));
         *held(&self.refused_link) = answer.err();
-        self.tell(RustEvent::Preview);
+        self.news.tell(RustEvent::Preview);
     }
 
     /// The window came to the front: somebody is there, and another program may have changed the vault.
     pub fn came_to_front(&self) {
         self.guard.sign_of_life();
-        self.tell(RustEvent::Changed);
+        self.news.tell(RustEvent::Changed);
     }
 
     /// Nobody is there, or the computer goes to sleep.
@@ -433,19 +404,13 @@ impl Shell {
             scope.spawn(|| {
                 let working = working;
                 if working.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
-                    self.tell(RustEvent::WaitingForKeyring);
+                    self.news.tell(RustEvent::WaitingForKeyring);
                 }
             });
             let answer = work();
             drop(done);
             answer
         })
-    }
-
-    fn tell(&self, event: RustEvent) {
-        if let Some(tell) = self.tell.get() {
-            tell(event);
-        }
     }
 }
 

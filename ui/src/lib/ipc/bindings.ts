@@ -148,6 +148,8 @@ export const commands = {
 	about: () => __TAURI_INVOKE<About>("about"),
 	/**  The first screen is ready: the window may appear. */
 	shown: () => __TAURI_INVOKE<void>("shown"),
+	/**  Answered when something happens after that number, or from now on: the page asks again and again. */
+	news: (after: number | null) => __TAURI_INVOKE<News>("news", { after }),
 	/**  Somebody is there. */
 	touched: () => __TAURI_INVOKE<void>("touched"),
 };
@@ -687,6 +689,14 @@ export type ManualForm = {
 	counter: string,
 };
 
+/**  What the page hears. */
+export type News = {
+	/**  The number to ask with the next time. */
+	upTo: number,
+	/**  What happened after the number that was asked with, each once, the latest last. */
+	events: RustEvent[],
+};
+
 /**  Something to tell once, in quiet words. */
 export type Notice =
 /**  The file was an older copy; newer accounts were taken from the keyring. */
@@ -858,7 +868,7 @@ export type Rotated = {
 	backupPassphraseEnded: boolean,
 };
 
-/**  News for the page; the name is all there is to it. */
+/**  Something happened that the page should know of; the name is all there is to it. */
 export type RustEvent =
 /**  The vault was locked. */
 "locked" |

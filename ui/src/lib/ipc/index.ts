@@ -1,12 +1,30 @@
 // The one door to the host: nothing else talks to Tauri. In the test build, outside Tauri, a fake in memory stands in.
 import { convertFileSrc, invoke } from "@tauri-apps/api/core";
-import { listen } from "@tauri-apps/api/event";
-import { commands, type ErrorReport, type FirstLook, type Preview, type RustEvent } from "./bindings";
+import { commands, type ErrorReport, type FirstLook, type News, type Preview, type RustEvent } from "./bindings";
 
 export type * from "./bindings";
 export type { EditForm as Edit, SettingsView as Settings } from "./bindings";
 
 declare const __FAKE__: boolean;
+
+const hearers = new Set<(event: RustEvent) => void>();
+let listening = false;
+/** After a question for news that failed. */
+const PAUSE_MS = 1_000;
+
+/** Asks for news for as long as there is a page (docs/decisions/0208). */
+async function listen(): Promise<never> {
+  for (let after: number | null = null; ; ) {
+    try {
+      const news: News = await commands.news(after);
+      after = news.upTo;
+      for (const event of news.events) hearers.forEach((heard) => heard(event));
+    } catch (error) {
+      console.error(error);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
 
 const byHand = {
   // Pictures travel as the raw body of the call (docs/decisions/0059): as JSON, a camera frame would be a million numbers.
@@ -25,14 +43,15 @@ const byHand = {
   },
   /** Calls `heard` for every event from Rust until the returned function is called. */
   onEvent(heard: (event: RustEvent) => void): () => void {
-    const names: RustEvent[] = ["locked", "changed", "preview", "waiting_for_keyring", "progress"];
-    const stops = names.map((name) => listen(name, () => heard(name)));
-    return () => stops.forEach((stop) => void stop.then((off) => off()));
+    if (!listening) void listen();
+    listening = true;
+    hearers.add(heard);
+    return () => void hearers.delete(heard);
   },
 };
 
 /** Every command of Rust, and the ways of it that no generator has words for. Each rejects with an `ErrorReport`. */
-export type Ipc = typeof commands & typeof byHand;
+export type Ipc = Omit<typeof commands, "news"> & typeof byHand;
 
 export const ipc: Ipc =
   __FAKE__ && !("__TAURI_INTERNALS__" in window) ? (await import("./fake")).makeFake(window) : { ...commands, ...byHand };
