@@ -12,13 +12,24 @@ let listening = false;
 /** After a question for news that failed. */
 const PAUSE_MS = 1_000;
 
+/** Whoever breaks over it keeps nobody else from hearing it, or what comes after it. */
+function tell(event: RustEvent): void {
+  for (const heard of hearers) {
+    try {
+      heard(event);
+    } catch (error) {
+      console.error(error);
+    }
+  }
+}
+
 /** Asks for news for as long as there is a page (docs/decisions/0208). */
 async function listen(): Promise<never> {
   for (let after: number | null = null; ; ) {
     try {
       const news: News = await commands.news(after);
       after = news.upTo;
-      for (const event of news.events) hearers.forEach((heard) => heard(event));
+      for (const event of news.events) tell(event);
     } catch (error) {
       console.error(error);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
