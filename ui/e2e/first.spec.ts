@@ -1,4 +1,5 @@
 // The first picture, which a small script draws before the window lives, beside what takes its place.
+import type { Page } from "@playwright/test";
 import { expect, openRoom, sizes, test, themes } from "./room";
 
 const looks: Record<string, string> = {
@@ -27,16 +28,21 @@ function drawn(root: Element): string {
   return lines(root, 0).join("\n");
 }
 
+/** From now on the page comes with its codes, as from Rust. */
+async function comeWithLook(page: Page, query: string): Promise<void> {
+  await openRoom(page, query);
+  const look = await page.evaluate(() => window.couchkeyFake?.look());
+  expect(look?.codes.accounts.length).toBeGreaterThan(0);
+  const json = JSON.stringify(look).replaceAll("<", "\\u003c");
+  await page.route(/\/\?/, async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, body: (await answer.text()).replace("</body>", () => `<script type="application/json" id="first-look">${json}</script></body>`) });
+  });
+}
+
 for (const [name, query] of Object.entries(looks)) {
   test(`${name}: the first picture is the one that stays`, async ({ page }) => {
-    await openRoom(page, query);
-    const look = await page.evaluate(() => window.couchkeyFake?.look());
-    expect(look?.codes.accounts.length).toBeGreaterThan(0);
-    const json = JSON.stringify(look).replaceAll("<", "\\u003c");
-    await page.route(/\/\?/, async (route) => {
-      const answer = await route.fetch();
-      await route.fulfill({ response: answer, body: (await answer.text()).replace("</body>", () => `<script type="application/json" id="first-look">${json}</script></body>`) });
-    });
+    await comeWithLook(page, query);
     let live: () => void = () => undefined;
     const asked = new Promise<void>((resolve) => {
       void page.route(/assets\/main-.*\.js/, async (route) => {
@@ -78,3 +84,17 @@ for (const [name, query] of Object.entries(looks)) {
     marks();
   });
 }
+
+test("a first picture that cannot be drawn does not keep the window from coming alive", async ({ page, complaints }) => {
+  await comeWithLook(page, "open");
+  await page.addInitScript(() => {
+    const { cloneNode } = Node.prototype;
+    Node.prototype.cloneNode = () => {
+      Node.prototype.cloneNode = cloneNode;
+      throw new Error("no picture");
+    };
+  });
+  await page.goto("/?fake=open&look");
+  await page.getByTestId("account-row").first().waitFor();
+  expect(complaints.splice(0), "it was tried, and said").toEqual([expect.stringContaining("no picture")]);
+});
