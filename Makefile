@@ -1,11 +1,13 @@
 # The doors of Couchkey. Each is one script; run it directly if you have no make.
-.PHONY: help run platform test bench prove fuzz check-targets icons
+.PHONY: help run platform check test bench prove fuzz check-targets icons
 help: ## Say what can be done here
 	@scripts/help
 run: ## Install what is missing, build, open the app
 	@scripts/run
 platform: ## Build and run the service's own side: a server with its pages, as a demo on this machine
 	@scripts/platform
+check: ## Formatting, lints, types and unit tests: minutes
+	@scripts/test check
 test: ## Install what is missing, run every check and every test
 	@scripts/test
 bench: ## Measure speed and memory, and how many QR codes are read

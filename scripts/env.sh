@@ -7,7 +7,7 @@ TOOLS=$ROOT/.tools
 cd "$ROOT"
 
 say() { printf '%s\n' "$*"; }
-warn() { printf '%s\n' "$*" >&2; }
+warn() { printf '%s\n' "$@" >&2; }
 die() {
     warn "$@"
     exit 1

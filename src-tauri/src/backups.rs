@@ -13,7 +13,7 @@ use couchkey_authenticator::{
 use tauri::AppHandle;
 
 use crate::{
-    ask,
+    dialogs,
     shell::{Reply, Shell},
 };
 
@@ -55,9 +55,12 @@ pub fn watch(shell: &Arc<Shell>) {
         loop {
             shell.authenticator().wait_for_change();
             std::thread::sleep(REST);
+            let told = shell.authenticator().status().notices;
             if let Some(report) = shell.authenticator().back_up_if_behind() {
                 tracing::warn!(target: "couchkey", code = report.code.as_str(), "no backup");
-                shell.changed(); // the notice says what is in the way
+            }
+            if shell.authenticator().status().notices != told {
+                shell.changed(); // the notice says what is in the way, or what was mended
             }
         }
     });
@@ -72,9 +75,10 @@ pub fn choose_folder(app: &AppHandle, shell: &Shell) -> Reply<Option<BackupsView
     let there = now.iter().flat_map(|now| now.ancestors());
     let start = there.map(Path::to_owned).find(|folder| folder.is_dir());
     let start = start.unwrap_or_else(|| PathBuf::from("/"));
-    let Some(folder) = shell.waiting(|| ask::folder(app, "Choose where backups go", start)) else {
+    let Some(folder) = shell.waiting(|| dialogs::folder(app, "Choose where backups go", start))
+    else {
         return Ok(None);
     };
     let choice = BackupChoice::Folder(folder.to_string_lossy().into_owned());
-    shell.act(|a| a.set_backups(&choice)).map(Some)
+    shell.ask(|a| a.set_backups(&choice)).map(Some)
 }

@@ -7,13 +7,13 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 use specta_typescript::Typescript;
 use tauri_specta::{Builder, ErrorHandlingMode};
 
-use crate::shell::FirstLook;
+use crate::first_look::Beginning;
 
 /// Those that take the body of the call as it is, so that TypeScript calls them by hand: see src/commands.rs.
 const BY_HAND: [&str; 4] = [
-    "preview_image",
+    "preview_file",
     "preview_frame",
-    "import_file",
+    "take_key_file",
     "take_backup",
 ];
 
@@ -31,7 +31,7 @@ fn generated() -> String {
     let path = folder.path().join("bindings.ts");
     Builder::<tauri::Wry>::new()
         .commands(every_typed_command!(tauri_specta::collect_commands))
-        .typ::<FirstLook>()
+        .typ::<Beginning>()
         .error_handling(ErrorHandlingMode::Throw)
         .disable_serde_phases()
         .export(Typescript::default().header(HEADER), &path)

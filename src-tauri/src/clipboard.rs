@@ -24,10 +24,17 @@ pub enum Content {
     Text(Zeroizing<String>),
 }
 
+/// The clipboard cannot be used just now: another program holds it open, or does not answer. Later it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Busy;
+
 /// A clipboard of one system.
 pub trait Board: Send + 'static {
-    /// The text on it; `None` where there is none or it cannot be read.
-    fn text(&mut self) -> Option<Zeroizing<String>>;
+    /// The text on it; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`Busy`]: nobody knows what is on it.
+    fn text(&mut self) -> Result<Option<Zeroizing<String>>, Busy>;
 
     /// The picture on it, as the bytes of a file.
     fn picture(&mut self) -> Option<Zeroizing<Vec<u8>>>;
@@ -39,7 +46,10 @@ pub trait Board: Send + 'static {
     fn put(&mut self, text: &str) -> Result<(), ErrorCode>;
 
     /// Empties it.
-    fn empty(&mut self);
+    ///
+    /// # Errors
+    /// [`Busy`]: what was on it may still be there.
+    fn empty(&mut self) -> Result<(), Busy>;
 }
 
 /// Opens the system's clipboard; asked when it is first needed.
@@ -72,8 +82,18 @@ struct State<B> {
 /// A code that we put there and that has to go.
 struct Ours {
     text: Zeroizing<String>,
+    /// When to take it off, or when to try again.
     until: Instant,
+    /// How often it was tried in vain.
+    tries: u32,
 }
+
+/// The first rest before a code is tried to be taken off again; each is twice as long as the one before, up to the longest.
+const FIRST_REST: Duration = Duration::from_millis(100);
+const LONGEST_REST: Duration = Duration::from_secs(15);
+
+/// How often it is tried at the end of the program, which waits for it less than a second.
+const TRIES_AT_THE_END: u32 = 4;
 
 impl<B: OpenBoard> Clipboard<B> {
     /// A clipboard that is opened when it is first used.
@@ -109,9 +129,27 @@ impl<B: OpenBoard> Clipboard<B> {
         Ok(())
     }
 
-    /// Takes a code of ours off now, without waiting for its time.
+    /// Takes a code of ours off now, without waiting for its time. Where another program holds the clipboard, it is tried
+    /// again until it works.
     pub fn clear(&self) {
-        self.shared.held().clear();
+        self.shared.held().clear(Instant::now());
+        self.shared.changed.notify_all(); // whoever sleeps until the code's time has another time now
+    }
+
+    /// The same at the end of the program, when nobody will be there to try again: it is tried a few times, `rest`ing between.
+    pub fn clear_at_the_end(&self, rest: impl Fn(Duration)) {
+        for left in (0..TRIES_AT_THE_END).rev() {
+            let now = Instant::now();
+            let again = {
+                let mut state = self.shared.held();
+                state.clear(now);
+                state.rest(now)
+            };
+            match again {
+                Some(again) if left > 0 => rest(again),
+                _ => return,
+            }
+        }
     }
 
     /// What lies there: a picture first, else a text.
@@ -119,14 +157,22 @@ impl<B: OpenBoard> Clipboard<B> {
     /// # Errors
     /// [`ErrorCode::ClipboardEmpty`], [`ErrorCode::ClipboardUnavailable`].
     pub fn take_in(&self) -> Result<Content, ErrorCode> {
-        let mut state = self.shared.held();
-        let board = state.board()?;
-        if let Some(picture) = board.picture() {
-            return Ok(Content::Picture(picture));
+        let picture = self.shared.held().board()?.picture();
+        match picture {
+            Some(picture) => Ok(Content::Picture(picture)),
+            None => self.take_text().map(Content::Text),
         }
-        match board.text() {
-            Some(text) if !text.trim().is_empty() => Ok(Content::Text(text)),
-            _ => Err(ErrorCode::ClipboardEmpty),
+    }
+
+    /// The text that lies there.
+    ///
+    /// # Errors
+    /// As [`Clipboard::take_in`].
+    pub fn take_text(&self) -> Result<Zeroizing<String>, ErrorCode> {
+        match self.shared.held().board()?.text() {
+            Ok(Some(text)) if !text.trim().is_empty() => Ok(text),
+            Ok(_) => Err(ErrorCode::ClipboardEmpty),
+            Err(Busy) => Err(ErrorCode::ClipboardUnavailable),
         }
     }
 }
@@ -176,26 +222,46 @@ impl<B: OpenBoard> State<B> {
 
     fn put(&mut self, code: Zeroizing<String>, until: Option<Instant>) -> Result<(), ErrorCode> {
         self.board()?.put(&code)?;
-        self.ours = until.map(|until| Ours { text: code, until });
+        self.ours = until.map(|until| Ours {
+            text: code,
+            until,
+            tries: 0,
+        });
         Ok(())
     }
 
-    /// How long there is still to wait; `None` when nothing of ours is there.
-    fn take_off_what_is_due(&mut self, now: Instant) -> Option<Duration> {
-        let rest = self.ours.as_ref()?.until.saturating_duration_since(now);
-        if rest.is_zero() {
-            self.clear();
-            return None;
-        }
-        Some(rest)
+    /// How long there is to wait until something is due; `None` when nothing of ours is there.
+    fn rest(&self, now: Instant) -> Option<Duration> {
+        let ours = self.ours.as_ref()?;
+        Some(ours.until.saturating_duration_since(now))
     }
 
-    /// What somebody copied since then stays: it is not ours.
-    fn clear(&mut self) {
-        if let (Some(ours), Some(board)) = (self.ours.take(), self.board.as_mut())
-            && board.text().is_some_and(|text| *text == *ours.text)
-        {
-            board.empty();
+    /// Takes off what is due, and says how long there is to wait for the next time.
+    fn take_off_what_is_due(&mut self, now: Instant) -> Option<Duration> {
+        if self.rest(now)?.is_zero() {
+            self.clear(now);
+        }
+        self.rest(now)
+    }
+
+    /// What somebody copied since then stays: it is not ours. Where that cannot be seen, or what is ours does not go, it
+    /// is due again a little later.
+    fn clear(&mut self, now: Instant) {
+        let (Some(ours), Some(board)) = (self.ours.as_mut(), self.board.as_mut()) else {
+            return;
+        };
+        let gone = match board.text() {
+            Ok(Some(text)) if *text == *ours.text => board.empty(),
+            Ok(_) => Ok(()),
+            Err(Busy) => Err(Busy),
+        };
+        match gone {
+            Ok(()) => self.ours = None,
+            Err(Busy) => {
+                let rest = FIRST_REST.saturating_mul(2_u32.saturating_pow(ours.tries));
+                ours.until = now + rest.min(LONGEST_REST);
+                ours.tries += 1;
+            }
         }
     }
 }
@@ -212,8 +278,15 @@ impl OpenBoard for SystemBoard {
 }
 
 impl Board for SystemBoard {
-    fn text(&mut self) -> Option<Zeroizing<String>> {
-        self.0.get_text().ok().map(Zeroizing::new)
+    fn text(&mut self) -> Result<Option<Zeroizing<String>>, Busy> {
+        match self.0.get_text() {
+            Ok(text) => Ok(Some(Zeroizing::new(text))),
+            // Empty, a picture, or no UTF-8: nothing that we put there.
+            Err(arboard::Error::ContentNotAvailable | arboard::Error::ConversionFailure) => {
+                Ok(None)
+            }
+            Err(_) => Err(Busy),
+        }
     }
 
     /// As an uncompressed BMP, which costs a copy and no more: pictures have one door, and it reads files.
@@ -245,9 +318,8 @@ impl Board for SystemBoard {
         set.text(text).map_err(|_| ErrorCode::ClipboardUnavailable)
     }
 
-    fn empty(&mut self) {
-        // There is nothing to do about a failure here: it will be tried again when the program ends.
-        let _ = self.0.clear();
+    fn empty(&mut self) -> Result<(), Busy> {
+        self.0.clear().map_err(|_| Busy)
     }
 }
 
@@ -261,6 +333,15 @@ mod tests {
     thread_local! {
         static LIES: std::cell::RefCell<Option<String>> = const { std::cell::RefCell::new(None) };
         static AWAY: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+        /// How many more looks at it, and how many more attempts to empty it, meet another program that holds it.
+        static HELD_FROM_READING: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+        static HELD_FROM_EMPTYING: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+    }
+
+    fn held(by_another: &'static std::thread::LocalKey<std::cell::Cell<u32>>) -> Result<(), Busy> {
+        let left = by_another.get();
+        by_another.set(left.saturating_sub(1));
+        if left > 0 { Err(Busy) } else { Ok(()) }
     }
 
     impl OpenBoard for FakeBoard {
@@ -274,8 +355,9 @@ mod tests {
     }
 
     impl Board for FakeBoard {
-        fn text(&mut self) -> Option<Zeroizing<String>> {
-            LIES.with_borrow(|lies| lies.clone().map(Zeroizing::new))
+        fn text(&mut self) -> Result<Option<Zeroizing<String>>, Busy> {
+            held(&HELD_FROM_READING)?;
+            Ok(LIES.with_borrow(|lies| lies.clone().map(Zeroizing::new)))
         }
 
         fn picture(&mut self) -> Option<Zeroizing<Vec<u8>>> {
@@ -287,8 +369,10 @@ mod tests {
             Ok(())
         }
 
-        fn empty(&mut self) {
+        fn empty(&mut self) -> Result<(), Busy> {
+            held(&HELD_FROM_EMPTYING)?;
             LIES.set(None);
+            Ok(())
         }
     }
 
@@ -359,7 +443,7 @@ mod tests {
     fn a_code_that_may_stay_is_never_taken_off() {
         let mut state = with_a_code(Instant::now());
         state.put(code(), None).expect("the fake takes everything");
-        state.clear();
+        state.clear(Instant::now());
         assert_eq!(
             lies().as_deref(),
             Some("287082"),
@@ -378,11 +462,91 @@ mod tests {
     }
 
     #[test]
+    fn a_clipboard_that_another_program_holds_is_tried_again_until_the_code_is_gone() {
+        for by_another in [&HELD_FROM_READING, &HELD_FROM_EMPTYING] {
+            let mut now = Instant::now();
+            let mut state = with_a_code(now);
+            by_another.set(3);
+            now += STAYS;
+            let mut rests = Vec::new();
+            while let Some(rest) = state.take_off_what_is_due(now) {
+                assert_eq!(
+                    lies().as_deref(),
+                    Some("287082"),
+                    "it is there as long as it is held"
+                );
+                rests.push(rest);
+                now += rest;
+            }
+            assert_eq!(lies(), None, "and then it is gone");
+            assert_eq!(
+                rests,
+                [100, 200, 400].map(Duration::from_millis),
+                "after longer and longer rests"
+            );
+        }
+    }
+
+    #[test]
+    fn however_long_it_is_held_the_rests_stay_bounded_and_it_is_tried_for_ever() {
+        let mut now = Instant::now();
+        let mut state = with_a_code(now);
+        HELD_FROM_READING.set(1_000);
+        now += STAYS;
+        for _ in 0..1_000 {
+            let rest = state.take_off_what_is_due(now).expect("it is held");
+            assert!(rest <= LONGEST_REST, "{rest:?}");
+            now += rest;
+        }
+        assert_eq!(state.take_off_what_is_due(now), None, "at last");
+        assert_eq!(lies(), None, "it is gone");
+    }
+
+    #[test]
+    fn what_somebody_copied_while_it_was_held_stays() {
+        let mut now = Instant::now();
+        let mut state = with_a_code(now);
+        HELD_FROM_READING.set(1);
+        now += STAYS;
+        now += state.take_off_what_is_due(now).expect("it is held");
+        LIES.set(Some("a poem".to_owned()));
+        assert_eq!(state.take_off_what_is_due(now), None, "nothing of ours");
+        assert_eq!(lies().as_deref(), Some("a poem"), "that is not ours");
+    }
+
+    #[test]
+    fn the_end_of_the_program_tries_again_and_waits_for_less_than_a_second() {
+        for (held, left) in [(3, None), (1_000, Some("287082"))] {
+            let clipboard = Clipboard::<FakeBoard>::new();
+            clipboard
+                .put(code(), Some(STAYS))
+                .expect("the fake takes everything");
+            HELD_FROM_EMPTYING.set(held);
+            let waited = std::cell::Cell::new(Duration::ZERO);
+            clipboard.clear_at_the_end(|rest| waited.set(waited.get() + rest));
+            assert_eq!(lies().as_deref(), left, "held {held} times");
+            assert!(waited.get() < Duration::from_secs(1), "{waited:?}");
+            HELD_FROM_EMPTYING.set(0);
+        }
+    }
+
+    #[test]
+    fn a_lock_while_it_is_held_is_tried_again_soon_and_not_at_the_end_of_the_codes_time() {
+        let now = Instant::now();
+        let mut state = with_a_code(now);
+        HELD_FROM_EMPTYING.set(1);
+        state.clear(now);
+        assert_eq!(state.rest(now), Some(FIRST_REST), "soon");
+        assert_eq!(state.take_off_what_is_due(now + FIRST_REST), None);
+        assert_eq!(lies(), None, "it is gone");
+    }
+
+    #[test]
     fn clearing_twice_takes_nothing_of_anybody_else() {
         let mut state = with_a_code(Instant::now());
-        state.clear();
+        state.clear(Instant::now());
         LIES.set(Some("287082".to_owned()));
-        state.clear();
+        state.clear(Instant::now());
         assert_eq!(
             lies().as_deref(),
             Some("287082"),
@@ -399,6 +563,11 @@ mod tests {
             "there is none"
         );
         AWAY.set(false);
+        HELD_FROM_READING.set(1);
+        assert!(
+            matches!(clipboard.take_in(), Err(ErrorCode::ClipboardUnavailable)),
+            "held by another program is not the same as empty"
+        );
         for text in [None, Some(" \n".to_owned())] {
             LIES.set(text);
             assert!(

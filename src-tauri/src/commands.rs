@@ -1,18 +1,20 @@
 //! Everything that the page can ask for, one line each: the app's table of contents.
 //!
-//! No command returns a secret. `preview_image`, `preview_frame` and `import_file` take their bytes as the body of the call, because as
-//! JSON a camera's frame would be a list of a million numbers; bindings.ts leaves them out and ui/src/lib/ipc/index.ts
-//! calls them by hand.
+//! No command returns an account's secret; the recovery key leaves Rust once, when the person asks for one (decision
+//! 0071). The last four commands take a picture, a frame or a file as the body of the call, because as JSON a camera's
+//! frame would be a list of a million numbers: bindings.ts leaves them out, and ui/src/lib/ipc/index.ts calls them by
+//! hand.
 
 use std::sync::Arc;
 
 use couchkey_authenticator::{
-    Authenticator, ErrorCode, ErrorReport, ManualForm, SettingsView,
+    Authenticator, ErrorCode, ErrorReport, Guards, ManualForm, PassphraseRating, SettingsView,
+    Source,
     qr::Grey,
     view::{
-        AddAll, AddRow, Added, BackupChoice, BackupReport, BackupRow, BackupsView, CodesView,
-        DrillView, EditForm, ExportForm, ExportPlan, Exported, Preview, Progress, RecoveryKeyView,
-        RestorePreview, Restored, Rotated, Status, TrashRow,
+        Added, BackupChoice, BackupReport, BackupRow, BackupsView, CodesView, DrillView, EditForm,
+        ExportForm, ExportPlan, Exported, Preview, Progress, RecoveryKeyView, RestorePreview,
+        Restored, Rotated, Selection, Status, TrashRow,
     },
 };
 use tauri::{
@@ -23,7 +25,9 @@ use zeroize::Zeroizing;
 
 use crate::{
     backups,
-    news::News,
+    drawn::KeyFor,
+    events::News,
+    links::LinksView,
     sheet,
     shell::{About, Copied, Reply, Shell},
     transfer::{self, QrPicture},
@@ -38,6 +42,7 @@ macro_rules! every_typed_command {
             $($crate::commands::$first,)*
             $crate::commands::status,
             $crate::commands::open,
+            $crate::commands::open_without_keyring,
             $crate::commands::create_vault,
             $crate::commands::unlock,
             $crate::commands::recover,
@@ -48,12 +53,14 @@ macro_rules! every_typed_command {
             $crate::commands::preview_screen,
             $crate::commands::preview_clipboard,
             $crate::commands::preview_text,
+            $crate::commands::paste_key,
             $crate::commands::preview_manual,
-            $crate::commands::pending_preview,
+            $crate::commands::links,
+            $crate::commands::preview_link,
+            $crate::commands::forget_links,
             $crate::commands::discard_preview,
             $crate::commands::add,
             $crate::commands::import_password,
-            $crate::commands::add_all,
             $crate::commands::plan_export,
             $crate::commands::export_file,
             $crate::commands::export_qr,
@@ -69,17 +76,20 @@ macro_rules! every_typed_command {
             $crate::commands::preview_restore,
             $crate::commands::restore_backup,
             $crate::commands::drill,
-            $crate::commands::rotate_keys,
             $crate::commands::remove_old_backups,
             $crate::commands::edit,
             $crate::commands::move_account,
             $crate::commands::remove,
             $crate::commands::restore,
+            $crate::commands::seen,
             $crate::commands::trash,
             $crate::commands::settings,
             $crate::commands::set_settings,
+            $crate::commands::rate_passphrase,
             $crate::commands::set_passphrase,
-            $crate::commands::make_recovery_key,
+            $crate::commands::draw_recovery_key,
+            $crate::commands::keep_recovery_key,
+            $crate::commands::forget_recovery_key,
             $crate::commands::save_recovery_sheet,
             $crate::commands::recovery_key_saved,
             $crate::commands::about,
@@ -93,7 +103,7 @@ macro_rules! every_typed_command {
 /// Hands all commands to a macro: to Tauri, and to the test of the capability.
 macro_rules! every_command {
     ($($then:ident)::+) => {
-        every_typed_command!($($then)::+, preview_image, preview_frame, import_file, take_backup)
+        every_typed_command!($($then)::+, preview_file, preview_frame, take_key_file, take_backup)
     };
 }
 
@@ -118,6 +128,13 @@ pub fn create_vault(shell: Room<'_>, passphrase: Option<String>) -> Reply<Status
     shell.opens(passphrase.is_some(), |a| {
         a.create_vault(kept(passphrase).text())
     })
+}
+
+/// Opens as if this computer had no keyring, because the one that it has does not answer.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn open_without_keyring(shell: Room<'_>) -> Reply<Status> {
+    shell.open_without_keyring()
 }
 
 /// Opens with the passphrase.
@@ -154,7 +171,7 @@ pub fn codes(shell: Room<'_>) -> Reply<CodesView> {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn hotp_next(shell: Room<'_>, id: String) -> Reply<CodesView> {
-    shell.act(|a| a.hotp_next(&id))
+    shell.ask(|a| a.hotp_next(&id))
 }
 
 /// Puts a code on the clipboard, for a while.
@@ -168,7 +185,7 @@ pub fn copy_code(shell: Room<'_>, id: String, next: bool) -> Reply<Copied> {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn preview_screen(shell: Room<'_>) -> Reply<Preview> {
-    shell.act(Authenticator::preview_screen)
+    shell.preview(Source::Screen)
 }
 
 /// What the picture or text on the clipboard would add.
@@ -182,60 +199,73 @@ pub fn preview_clipboard(shell: Room<'_>) -> Reply<Preview> {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn preview_text(shell: Room<'_>, text: String) -> Reply<Preview> {
-    shell.act(|a| a.preview_text(&Zeroizing::new(text)))
+    shell.preview(Source::Text(&Zeroizing::new(text)))
 }
 
-/// What a filled-in form would add.
+/// Takes the text on the clipboard for the form's key, which stays in Rust. Answers how many characters it has.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn preview_manual(shell: Room<'_>, form: ManualForm) -> Reply<Preview> {
-    shell.act(|a| a.preview_manual(&form))
+pub fn paste_key(shell: Room<'_>) -> Reply<u32> {
+    shell.paste_key()
 }
 
-/// What a link brought; rejects, once, with the reason why a link was refused.
+/// What a filled-in form would add; `pasted`: with the key that was pasted last.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn pending_preview(shell: Room<'_>) -> Reply<Option<Preview>> {
-    shell.pending_preview()
+pub fn preview_manual(shell: Room<'_>, form: ManualForm, pasted: bool) -> Reply<Preview> {
+    shell.preview_manual(form, pasted)
+}
+
+/// How many set-up links from outside wait to be looked at.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn links(shell: Room<'_>) -> LinksView {
+    shell.links().view()
+}
+
+/// What the link that waits longest would add, in place of whatever was previewed; `null` when none waits.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn preview_link(shell: Room<'_>) -> Reply<Option<Preview>> {
+    shell.preview_link()
+}
+
+/// Wipes the links that wait.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn forget_links(shell: Room<'_>) {
+    shell.links().forget()
 }
 
 /// Forgets what was previewed.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn discard_preview(shell: Room<'_>) -> Reply<()> {
-    shell.act(|a| {
+    shell.ask(|a| {
         a.discard_preview();
         Ok(())
     })
 }
 
-/// Adds rows of the preview: all of them, or none. Answers their ids.
+/// Adds what is wanted of the preview, without its rows being sent back: all of it, or none.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn add(shell: Room<'_>, rows: Vec<AddRow>) -> Reply<Vec<String>> {
-    shell.act(|a| a.add(&rows))
+pub fn add(shell: Room<'_>, selection: Selection) -> Reply<Added> {
+    shell.watched(|a, watch| a.add(&selection, watch))
 }
 
 /// Opens the file that waits for its password.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn import_password(shell: Room<'_>, password: String) -> Reply<Preview> {
-    let password = Zeroizing::new(password);
-    shell.watched(|a, watch| a.import_password(&password, watch))
-}
-
-/// Adds what the preview has, without its rows being sent back: all of it, or none.
-#[tauri::command(async)]
-#[specta::specta]
-pub fn add_all(shell: Room<'_>, what: AddAll) -> Reply<Added> {
-    shell.watched(|a, watch| a.add_all(&what, watch))
+    shell.preview(Source::Password(&Zeroizing::new(password)))
 }
 
 /// What an export would hold, and what is asked before it.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn plan_export(shell: Room<'_>, form: ExportForm) -> Reply<ExportPlan> {
-    shell.act(|a| a.plan_export(&form))
+    shell.ask(|a| a.plan_export(&form))
 }
 
 /// Writes an export where the person says, and compares what it wrote; `null` when they say nowhere. No passphrase: the
@@ -306,21 +336,21 @@ pub fn choose_backup_folder(app: AppHandle, shell: Room<'_>) -> Reply<Option<Bac
 #[tauri::command(async)]
 #[specta::specta]
 pub fn set_backups(shell: Room<'_>, choice: BackupChoice) -> Reply<BackupsView> {
-    shell.act(|a| a.set_backups(&choice))
+    shell.ask(|a| a.set_backups(&choice))
 }
 
 /// Sets a passphrase for backups; `null` ends it.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn set_backup_passphrase(shell: Room<'_>, passphrase: Option<String>) -> Reply<BackupsView> {
-    shell.act(|a| a.set_backup_passphrase(kept(passphrase).text()))
+    shell.ask(|a| a.set_backup_passphrase(kept(passphrase).text()))
 }
 
 /// Makes a backup now.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn back_up(shell: Room<'_>) -> Reply<BackupRow> {
-    shell.act(Authenticator::back_up)
+    shell.ask(Authenticator::back_up)
 }
 
 /// What is in a backup: the one of this name, or with `null` the file that was taken in.
@@ -328,7 +358,7 @@ pub fn back_up(shell: Room<'_>) -> Reply<BackupRow> {
 #[specta::specta]
 pub fn verify_backup(shell: Room<'_>, name: Option<String>, key: String) -> Reply<BackupReport> {
     let key = Zeroizing::new(key);
-    shell.act(|a| a.verify_backup(&shell.chosen().bytes(a, name.as_deref())?, &key))
+    shell.ask(|a| a.verify_backup(&shell.chosen().bytes(a, name.as_deref())?, &key))
 }
 
 /// What restoring it would do.
@@ -340,7 +370,7 @@ pub fn preview_restore(
     key: String,
 ) -> Reply<RestorePreview> {
     let key = Zeroizing::new(key);
-    shell.act(|a| a.preview_restore(&shell.chosen().bytes(a, name.as_deref())?, &key))
+    shell.ask(|a| a.preview_restore(&shell.chosen().bytes(a, name.as_deref())?, &key))
 }
 
 /// Restores it. With `set_aside`, a vault that is here and does not fit is put out of the way, whole.
@@ -354,7 +384,7 @@ pub fn restore_backup(
     set_aside: bool,
 ) -> Reply<Restored> {
     let (key, passphrase) = (Zeroizing::new(key), kept(passphrase));
-    shell.act(|a| {
+    shell.ask(|a| {
         let bytes = shell.chosen().bytes(a, name.as_deref())?;
         a.restore_backup(&bytes, &key, passphrase.text(), set_aside)
     })
@@ -364,56 +394,49 @@ pub fn restore_backup(
 #[tauri::command(async)]
 #[specta::specta]
 pub fn drill(shell: Room<'_>, recovery_key: String) -> Reply<DrillView> {
-    shell.act(|a| a.drill(&Zeroizing::new(recovery_key)))
-}
-
-/// Gives the vault new keys, for when somebody saw the recovery key; shows the new one this once.
-#[tauri::command(async)]
-#[specta::specta]
-pub fn rotate_keys(shell: Room<'_>, passphrase: Option<String>) -> Reply<Rotated> {
-    shell.act(|a| a.rotate_keys(kept(passphrase).text()))
+    shell.ask(|a| a.drill(&Zeroizing::new(recovery_key)))
 }
 
 /// Deletes the backups that an old recovery key still opens.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn remove_old_backups(shell: Room<'_>) -> Reply<u32> {
-    shell.act(Authenticator::remove_old_backups)
+    shell.ask(Authenticator::remove_old_backups)
 }
 
 /// Changes names, note, pin or groups.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn edit(shell: Room<'_>, id: String, edit: EditForm) -> Reply<()> {
-    shell.act(|a| a.edit(&id, edit))
+    shell.ask(|a| a.edit(&id, edit))
 }
 
 /// Moves an account to another place in the list.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn move_account(shell: Room<'_>, id: String, position: u32) -> Reply<()> {
-    shell.act(|a| a.move_account(&id, position))
+    shell.ask(|a| a.move_account(&id, position))
 }
 
 /// Puts an account into the trash.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn remove(shell: Room<'_>, id: String) -> Reply<()> {
-    shell.act(|a| a.remove(&id))
+    shell.ask(|a| a.remove(&id))
 }
 
 /// Takes it out again.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn restore(shell: Room<'_>, id: String) -> Reply<()> {
-    shell.act(|a| a.restore(&id))
+    shell.ask(|a| a.restore(&id))
 }
 
 /// What is in the trash.
 #[tauri::command(async)]
 #[specta::specta]
 pub fn trash(shell: Room<'_>) -> Reply<Vec<TrashRow>> {
-    shell.act(Authenticator::trash)
+    shell.ask(Authenticator::trash)
 }
 
 /// What the person has set.
@@ -430,18 +453,57 @@ pub fn set_settings(shell: Room<'_>, settings: SettingsView) -> Reply<()> {
     shell.set_settings(&settings)
 }
 
-/// Sets the app lock; `null` ends it.
+/// How good a new passphrase is; `alone` where whoever has the file needs nothing else.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn set_passphrase(shell: Room<'_>, passphrase: Option<String>) -> Reply<Status> {
-    shell.opens(true, |a| a.set_passphrase(kept(passphrase).text()))
+pub fn rate_passphrase(passphrase: String, alone: bool) -> PassphraseRating {
+    couchkey_authenticator::rate_passphrase(&Zeroizing::new(passphrase), guards(alone))
 }
 
-/// Makes a new recovery key and shows it this once.
+/// The person has looked at what came back and at what may be missing.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn make_recovery_key(shell: Room<'_>) -> Reply<RecoveryKeyView> {
-    shell.act(Authenticator::make_recovery_key)
+pub fn seen(shell: Room<'_>) -> Reply<()> {
+    shell.ask(Authenticator::seen)
+}
+
+/// Sets the app lock; `null` ends it. `today` is the passphrase that there is. Where a recovery key would end with it,
+/// its successor is shown first: [`draw_recovery_key`].
+#[tauri::command(async)]
+#[specta::specta]
+pub fn set_passphrase(
+    shell: Room<'_>,
+    today: Option<String>,
+    passphrase: Option<String>,
+) -> Reply<Status> {
+    let (today, passphrase) = (kept(today), kept(passphrase));
+    shell.opens(true, |a| a.set_passphrase(today.text(), passphrase.text()))
+}
+
+/// Draws a recovery key and shows it this once; it counts when [`keep_recovery_key`] is called. `passphrase` is today's,
+/// where there is one; for the lock, the one that it gets.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn draw_recovery_key(
+    shell: Room<'_>,
+    what: KeyFor,
+    passphrase: Option<String>,
+) -> Reply<RecoveryKeyView> {
+    shell.draw_recovery_key(what, passphrase.map(Zeroizing::new))
+}
+
+/// The key that is shown counts from now on; `saved`: somebody has it. Answers what new keys left behind.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn keep_recovery_key(shell: Room<'_>, saved: bool) -> Reply<Option<Rotated>> {
+    shell.keep_recovery_key(saved)
+}
+
+/// Its screen is left.
+#[tauri::command(async)]
+#[specta::specta]
+pub fn forget_recovery_key(shell: Room<'_>) {
+    shell.forget_recovery_key()
 }
 
 /// Saves the recovery sheet where the person says; `false` when they say nowhere.
@@ -455,7 +517,7 @@ pub fn save_recovery_sheet(app: AppHandle, shell: Room<'_>) -> Reply<bool> {
 #[tauri::command(async)]
 #[specta::specta]
 pub fn recovery_key_saved(shell: Room<'_>) -> Reply<()> {
-    shell.act(Authenticator::recovery_key_saved)
+    shell.ask(Authenticator::recovery_key_saved)
 }
 
 /// What this program is.
@@ -486,25 +548,30 @@ pub fn touched(shell: Room<'_>) {
     shell.guard().sign_of_life()
 }
 
-/// What the QR codes of a picture would add; the body is the picture's file.
-#[tauri::command(async)]
-pub fn preview_image(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
-    let bytes = body(&request)?;
-    shell.act(|a| a.preview_picture(bytes))
-}
-
 /// What a camera's frame would add; the body is its luma, row by row, and the headers `width` and `height` say its size.
 #[tauri::command(async)]
 pub fn preview_frame(shell: Room<'_>, request: Request<'_>) -> Reply<Option<Preview>> {
     let frame = frame(&request)?;
-    shell.act(|a| a.preview_frame(&frame))
+    match shell.preview(Source::Frame(&frame)) {
+        Err(report) if report.code == ErrorCode::NoQrCode => Ok(None), // the next one comes at once
+        answer => answer.map(Some),
+    }
 }
 
-/// What a file of another app would add; the body is the file. With `import_needs_password` it waits for one.
+/// What a file would add, a picture or another app's export; the body is the file. With `import_needs_password` it waits
+/// for one.
 #[tauri::command(async)]
-pub fn import_file(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
+pub fn preview_file(shell: Room<'_>, request: Request<'_>) -> Reply<Preview> {
     let bytes = Zeroizing::new(body(&request)?.to_vec());
-    shell.watched(|a, watch| a.import_file(bytes, watch))
+    shell.preview(Source::File(bytes))
+}
+
+/// Takes in the key file of the database that waits; the body is the file, and an empty one takes it away again.
+#[tauri::command(async)]
+pub fn take_key_file(shell: Room<'_>, request: Request<'_>) -> Reply<()> {
+    let bytes = body(&request)?;
+    let key_file = (!bytes.is_empty()).then(|| Zeroizing::new(bytes.to_vec()));
+    shell.ask(|a| a.import_key_file(key_file))
 }
 
 /// Takes in a backup file that is to be restored; the body is the file, and an empty one forgets it.
@@ -523,6 +590,13 @@ struct Kept(Option<Zeroizing<String>>);
 impl Kept {
     fn text(&self) -> Option<&str> {
         self.0.as_ref().map(|text| text.as_str())
+    }
+}
+
+fn guards(alone: bool) -> Guards {
+    match alone {
+        true => Guards::Alone,
+        false => Guards::WithKeyring,
     }
 }
 

@@ -1,21 +1,25 @@
 //! Couchkey's window: builder, plugins, state, window.
 
-mod ask;
+mod auto_lock;
 mod backups;
+mod camera;
 mod clipboard;
 #[macro_use]
 mod commands;
-mod engine;
-mod guard;
-mod media;
-mod news;
-mod page;
-mod process;
+mod dialogs;
+mod drawn;
+mod events;
+mod first_look;
+mod hardening;
+mod links;
+mod navigation;
+mod opening;
+mod os_lock;
 mod sheet;
 mod shell;
-mod sleep;
 mod start;
 mod transfer;
+mod webview_env;
 
 #[cfg(test)]
 mod bindings;
@@ -27,7 +31,15 @@ use tauri::{
     webview::{Color, NewWindowResponse},
 };
 
+use zeroize::Zeroizing;
+
 use crate::{shell::Shell, start::Start};
+
+/// A link or a passphrase passes through many hands, each of which copies it: Tauri's, serde's, the clipboard's, D-Bus'. What
+/// our own code wipes by its types, this wipes of all the others as soon as they let go of it (docs/decisions/0225).
+#[global_allocator]
+static WIPES: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 /// The label of the one window.
 pub(crate) const WINDOW: &str = "main";
@@ -41,8 +53,8 @@ const SHOWN_AT_THE_LATEST: Duration = Duration::from_secs(3);
 /// Runs the app until its window is closed.
 #[cfg_attr(mobile, tauri::mobile_entry_point)]
 pub fn run() -> ExitCode {
-    engine::choose(); // first: it sets environment variables, which needs that there is one thread
-    process::prepare();
+    webview_env::choose(); // first: it sets environment variables, which needs that there is one thread
+    hardening::prepare();
     let start = match Start::read(std::env::args_os()) {
         Ok(start) => start,
         Err(answer) => {
@@ -60,10 +72,13 @@ pub fn run() -> ExitCode {
     };
     match app(start, &shell) {
         Ok(app) => {
-            app.run(move |_, event| {
-                if let RunEvent::Exit = event {
-                    shell.end();
+            app.run(move |_app, event| match event {
+                RunEvent::Exit => shell.end(),
+                #[cfg(any(target_os = "macos", target_os = "ios", target_os = "android"))]
+                RunEvent::Opened { urls } => {
+                    take_links(_app, urls.into_iter().map(|url| String::from(url).into()));
                 }
+                _ => {}
             });
             ExitCode::SUCCESS
         }
@@ -92,11 +107,12 @@ fn app(start: Start, shell: &Arc<Shell>) -> tauri::Result<tauri::App> {
         .manage(shell)
         .invoke_handler(every_command!(tauri::generate_handler))
         .setup(move |app| {
-            for_setup.open_early(start.link);
+            for_setup.take_links(start.links);
+            for_setup.open_early();
             open_window(app.handle(), &for_setup)?;
             let guarded = Arc::clone(&for_setup);
             for_setup.guard().watch(move || guarded.lock_unattended());
-            sleep::watch(&for_setup);
+            os_lock::watch(&for_setup);
             backups::watch(&for_setup);
             Ok(())
         })
@@ -109,15 +125,17 @@ fn single_instance(start: &Start, identifier: &str) -> tauri::plugin::TauriPlugi
     tauri_plugin_single_instance::Builder::new()
         .dbus_id(start.instance(identifier))
         .callback(|app, arguments, _| {
-            raise(app);
-            if let Ok(Start {
-                link: Some(link), ..
-            }) = Start::read(arguments)
-            {
-                app.state::<Arc<Shell>>().link(&link);
-            }
+            let links = Start::read(arguments).map_or_else(|_| Vec::new(), |start| start.links);
+            take_links(app, links);
         })
         .build()
+}
+
+/// Somebody started us again, perhaps with links: the window comes to the front, and the links wait in it.
+fn take_links(app: &AppHandle, links: impl IntoIterator<Item = Zeroizing<String>>) {
+    #[cfg(desktop)]
+    raise(app);
+    app.state::<Arc<Shell>>().take_links(links);
 }
 
 /// Size and position; whether it shows is decided by `shown`.
@@ -137,9 +155,9 @@ fn open_window(app: &AppHandle, shell: &Arc<Shell>) -> tauri::Result<()> {
     let for_page = Arc::clone(shell);
     let mut builder = WebviewWindowBuilder::from_config(app, config)?
         .on_web_resource_request(move |_, response| {
-            page::begin_with(response, || for_page.first_look());
+            first_look::begin_with(response, || for_page.beginning());
         })
-        .on_navigation(page::is_ours)
+        .on_navigation(navigation::is_ours)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .devtools(cfg!(debug_assertions))
         .background_color(PAPER);
@@ -148,7 +166,11 @@ fn open_window(app: &AppHandle, shell: &Arc<Shell>) -> tauri::Result<()> {
     }
     let window = builder.build()?;
     #[cfg(target_os = "linux")]
-    media::switch_on(&window)?;
+    camera::switch_on(&window)?;
+    let to_leave = window.clone();
+    shell.when_locked(move || {
+        let _ = navigation::leave(&to_leave); // where the window is gone, so is its page
+    });
     let shell = Arc::clone(shell);
     window.on_window_event(move |event| {
         if let WindowEvent::Focused(true) = event {
@@ -178,6 +200,7 @@ pub(crate) fn show(app: &AppHandle) {
 }
 
 /// Brings the window to the front.
+#[cfg(desktop)]
 fn raise(app: &AppHandle) {
     show(app);
     if let Some(window) = app.get_webview_window(WINDOW) {

@@ -1,26 +1,30 @@
-//! What the window's commands share: the authenticator, the clipboard, the guard.
+//! The shared state of the window's commands: the authenticator, the clipboard, the guard that locks.
 
 use std::{
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         mpsc::{self, RecvTimeoutError},
     },
     time::{Duration, Instant},
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorReport, SettingsView, Watch,
+    Authenticator, Error, ErrorCode, ErrorReport, ManualForm, SettingsView, Source, Watch,
     os::default_data_dir,
     view::{CodesView, Preview, Progress, Status, VaultState},
 };
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::{
+    auto_lock::Guard,
     backups::Chosen,
     clipboard::{self, Clipboard, SystemBoard},
-    guard::Guard,
-    news::{RustEvent, Told},
-    start::Start,
+    drawn::Drawn,
+    events::{RustEvent, Told},
+    links::Links,
+    opening::Opening,
+    start::{self, Start},
     transfer::Pictures,
 };
 
@@ -33,19 +37,6 @@ pub type Reply<T> = Result<T, ErrorReport>;
 pub struct Copied {
     /// Seconds until it is taken off again; `None` where the person wants it to stay.
     pub clears_in_seconds: Option<u32>,
-}
-
-/// What the page starts with, where the vault was open before the page was asked for. It stands in the page itself, so
-/// that the first code waits for no question: src/page.rs.
-#[derive(Debug, Serialize, specta::Type)]
-#[serde(rename_all = "camelCase")]
-pub struct FirstLook {
-    /// As [`Shell::status`] says it.
-    pub status: Status,
-    /// As [`Shell::codes`] says them.
-    pub codes: CodesView,
-    /// As [`Shell::settings`] says them.
-    pub settings: SettingsView,
 }
 
 /// What this program is and can do here.
@@ -68,8 +59,13 @@ pub struct Shell {
     clipboard: Clipboard<SystemBoard>,
     guard: Guard,
     data_dir: String,
-    first: First,
-    refused_link: Mutex<Option<ErrorReport>>,
+    pub(crate) opening: Opening,
+    links: Links,
+    /// A key that was pasted into the form.
+    pasted: Mutex<Option<Zeroizing<String>>>,
+    /// A recovery key that is shown and does not count yet.
+    pub(crate) drawn: Mutex<Option<Drawn>>,
+    leave_page: OnceLock<Box<dyn Fn() + Send + Sync>>,
     progress: Mutex<Option<Progress>>,
     pictures: Pictures,
     chosen: Chosen,
@@ -92,37 +88,43 @@ impl Shell {
             Some(dir) => std::path::absolute(dir).unwrap_or_else(|_| dir.clone()),
             None => default_data_dir().unwrap_or_default(),
         };
-        Ok(Arc::new(Self {
-            authenticator: Authenticator::on_this_machine(
-                start.data_dir.as_deref(),
-                start.keyring,
-            )?,
+        let authenticator =
+            Authenticator::on_this_machine(start.data_dir.as_deref(), start.keyring)?;
+        Ok(Arc::new(Self::of(
+            authenticator,
+            dir.to_string_lossy().into_owned(),
+        )))
+    }
+
+    fn of(authenticator: Authenticator, data_dir: String) -> Self {
+        Self {
+            authenticator,
             clipboard: Clipboard::new(),
             guard: Guard::default(),
-            data_dir: dir.to_string_lossy().into_owned(),
-            first: First::default(),
-            refused_link: Mutex::default(),
+            data_dir,
+            opening: Opening::default(),
+            links: Links::default(),
+            pasted: Mutex::default(),
+            drawn: Mutex::default(),
+            leave_page: OnceLock::new(),
             progress: Mutex::default(),
             pictures: Pictures::default(),
             chosen: Chosen::default(),
             news: Told::default(),
-        }))
+        }
     }
 
     /// Opens the vault while the web view is still loading, so that its first question finds the answer ready.
-    pub fn open_early(self: &Arc<Self>, link: Option<zeroize::Zeroizing<String>>) {
+    pub fn open_early(self: &Arc<Self>) {
         let shell = Arc::clone(self);
-        shell.first.begin();
+        shell.opening.begin();
         std::thread::spawn(move || {
-            let answer = shell.opening(PATIENCE, |authenticator| authenticator.open());
-            shell.first.end(
+            let answer = shell.opens(false, Authenticator::open);
+            shell.opening.end(
                 answer
                     .ok()
                     .filter(|status| status.state == VaultState::Trouble),
             );
-            if let Some(link) = link {
-                shell.link(&link);
-            }
         });
     }
 
@@ -136,21 +138,43 @@ impl Shell {
         &self.guard
     }
 
-    /// Asks the authenticator. Blocking is allowed: other commands go on meanwhile.
+    /// Asks the authenticator, and lets the guard follow: this is where it is seen that the vault became open, whatever
+    /// opened it. Blocking is allowed: other commands go on meanwhile.
     ///
     /// # Errors
     /// The authenticator's, as a report.
     pub fn ask<T>(&self, question: impl FnOnce(&Authenticator) -> Result<T, Error>) -> Reply<T> {
-        blocking(|| question(&self.authenticator).map_err(ErrorReport::from))
+        let answer = blocking(|| question(&self.authenticator).map_err(ErrorReport::from));
+        self.follow();
+        answer
     }
 
-    /// Asks on behalf of a person, which shows that somebody is there.
-    ///
-    /// # Errors
-    /// The authenticator's, as a report.
-    pub fn act<T>(&self, action: impl FnOnce(&Authenticator) -> Result<T, Error>) -> Reply<T> {
-        self.guard.sign_of_life();
-        self.ask(action)
+    /// Sees whether the vault became open or closed, whatever made it so.
+    fn follow(&self) {
+        let closed = self
+            .guard
+            .follow(|| self.authenticator.settings_while_open());
+        if closed {
+            self.after_closing();
+        }
+    }
+
+    /// Nothing that was shown or about to be added outlives a lock.
+    fn after_closing(&self) {
+        self.links.forget();
+        *held(&self.pasted) = None;
+        *held(&self.drawn) = None;
+        self.pictures.forget();
+        blocking(|| self.clipboard.clear());
+        self.news.tell(RustEvent::Locked);
+        if let Some(leave) = self.leave_page.get() {
+            leave();
+        }
+    }
+
+    /// Says how the page is left when the vault is locked, with everything that its scripts ever held.
+    pub fn when_locked(&self, leave_page: impl Fn() + Send + Sync + 'static) {
+        let _ = self.leave_page.set(Box::new(leave_page)); // there is one window, and one way
     }
 
     /// Does something long, and lets the page know how far it is.
@@ -166,11 +190,10 @@ impl Shell {
             *held(&self.progress) = Some(progress);
             if told.is_none_or(|at| at.elapsed() >= TELL_EVERY) {
                 told = Some(Instant::now());
-                self.guard.sign_of_life(); // somebody waits for this
                 self.news.tell(RustEvent::Progress);
             }
         };
-        let answer = self.act(|authenticator| work(authenticator, &mut watch));
+        let answer = self.ask(|authenticator| work(authenticator, &mut watch));
         *held(&self.progress) = None;
         answer
     }
@@ -178,6 +201,11 @@ impl Shell {
     /// How far an import or an export is; `None` where none is running.
     pub fn progress(&self) -> Option<Progress> {
         *held(&self.progress)
+    }
+
+    /// Whether the vault is open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.authenticator.settings_while_open().is_some()
     }
 
     /// The QR codes that the page may show.
@@ -190,7 +218,7 @@ impl Shell {
         &self.chosen
     }
 
-    /// For what goes on beside the commands.
+    /// For what goes on beside the commands, and opens nothing: what may goes through [`Shell::ask`].
     pub fn authenticator(&self) -> &Authenticator {
         &self.authenticator
     }
@@ -200,7 +228,7 @@ impl Shell {
         self.news.tell(RustEvent::Changed);
     }
 
-    /// Asks for something that may open the vault, and follows what it is now.
+    /// Asks for something that may open the vault, and may take a keyring or a passphrase its time.
     ///
     /// # Errors
     /// The authenticator's, as a report.
@@ -209,19 +237,18 @@ impl Shell {
         passphrase: bool,
         action: impl FnOnce(&Authenticator) -> Result<Status, Error>,
     ) -> Reply<Status> {
-        self.guard.sign_of_life();
         let patience = if passphrase {
             PATIENCE_WITH_PASSPHRASE
         } else {
             PATIENCE
         };
-        self.opening(patience, action)
+        self.patiently(patience, || self.ask(action))
     }
 
-    /// Waits for a person, and lets the other commands go on meanwhile.
+    /// Waits for a person's answer to a dialog of the system's, and lets the other commands go on meanwhile.
     pub fn waiting<T>(&self, answer: impl FnOnce() -> T) -> T {
         let answer = blocking(answer);
-        self.guard.sign_of_life();
+        self.guard.sign_of_life(); // their keys went to the dialog, and the page knows of none
         answer
     }
 
@@ -233,26 +260,10 @@ impl Shell {
     pub fn status(&self) -> Reply<Status> {
         let status = self.ask(|authenticator| Ok(authenticator.status()))?;
         if status.state == VaultState::Trouble {
-            blocking(|| self.first.wait()); // it met the same and is about to end
-            self.first.take_trouble();
+            blocking(|| self.opening.wait()); // it met the same and is about to end
+            self.opening.take_trouble();
         }
         Ok(status)
-    }
-
-    /// All of the first screen, where it is there without waiting for anything.
-    pub fn first_look(&self) -> Option<FirstLook> {
-        if !self.first.is_over() {
-            return None;
-        }
-        let status = self
-            .ask(|authenticator| Ok(authenticator.status()))
-            .ok()
-            .filter(|status| status.state == VaultState::Open)?;
-        Some(FirstLook {
-            status,
-            codes: self.ask(Authenticator::codes).ok()?,
-            settings: self.ask(Authenticator::settings).ok()?,
-        })
     }
 
     /// The codes, as soon as the early opening is over.
@@ -260,7 +271,7 @@ impl Shell {
     /// # Errors
     /// The vault is locked.
     pub fn codes(&self) -> Reply<CodesView> {
-        blocking(|| self.first.wait());
+        blocking(|| self.opening.wait());
         self.ask(Authenticator::codes)
     }
 
@@ -269,7 +280,7 @@ impl Shell {
     /// # Errors
     /// The vault is locked.
     pub fn settings(&self) -> Reply<SettingsView> {
-        blocking(|| self.first.wait());
+        blocking(|| self.opening.wait());
         self.ask(Authenticator::settings)
     }
 
@@ -279,20 +290,25 @@ impl Shell {
     /// The authenticator's, as a report.
     pub fn open(&self) -> Reply<Status> {
         // The early opening may have told that it waits before the page could hear; so this tells it too.
-        self.patiently(PATIENCE, || blocking(|| self.first.wait()));
-        match self.first.take_trouble() {
+        self.patiently(PATIENCE, || blocking(|| self.opening.wait()));
+        match self.opening.take_trouble() {
             Some(trouble) => Ok(trouble),
             None => self.opens(false, Authenticator::open),
         }
     }
 
-    /// Locks, takes a copied code off the clipboard, and tells the page.
+    /// Opens as if this computer had no keyring, because the one that it has does not answer.
+    ///
+    /// # Errors
+    /// The authenticator's, as a report.
+    pub fn open_without_keyring(&self) -> Reply<Status> {
+        self.ask(Authenticator::open_without_keyring)
+    }
+
+    /// Locks. What else that means is [`Shell::after_closing`]'s.
     pub fn lock(&self) -> Status {
         let status = blocking(|| self.authenticator.lock());
-        self.guard.closed();
-        self.pictures.forget();
-        self.clipboard.clear();
-        self.news.tell(RustEvent::Locked);
+        self.follow();
         status
     }
 
@@ -301,9 +317,7 @@ impl Shell {
     /// # Errors
     /// The authenticator's, as a report.
     pub fn set_settings(&self, settings: &SettingsView) -> Reply<()> {
-        self.act(|authenticator| authenticator.set_settings(settings))?;
-        self.guard.open(settings);
-        Ok(())
+        self.ask(|authenticator| authenticator.set_settings(settings))
     }
 
     /// Puts a code on the clipboard, and takes it off again in time.
@@ -311,7 +325,7 @@ impl Shell {
     /// # Errors
     /// No such account, locked, or a clipboard that cannot be used.
     pub fn copy_code(&self, id: &str, next: bool) -> Reply<Copied> {
-        let copy = self.act(|authenticator| authenticator.code_to_copy(id, next))?;
+        let copy = self.ask(|authenticator| authenticator.code_to_copy(id, next))?;
         let stays = copy
             .clear_after_seconds
             .map(|seconds| Duration::from_secs(seconds.into()));
@@ -321,42 +335,76 @@ impl Shell {
         })
     }
 
+    /// What something would add; the page is told how far that is.
+    ///
+    /// # Errors
+    /// Nothing in it enrols, and why.
+    pub fn preview(&self, source: Source<'_>) -> Reply<Preview> {
+        self.watched(|authenticator, watch| authenticator.preview(source, watch))
+    }
+
     /// What the picture or the text on the clipboard would add.
     ///
     /// # Errors
     /// Nothing is there, or nothing that enrols.
     pub fn preview_clipboard(&self) -> Reply<Preview> {
         match blocking(|| self.clipboard.take_in())? {
-            clipboard::Content::Picture(picture) => {
-                self.act(|authenticator| authenticator.preview_picture(&picture))
-            }
-            clipboard::Content::Text(text) => {
-                self.act(|authenticator| authenticator.preview_text(&text))
-            }
+            clipboard::Content::Picture(picture) => self.preview(Source::File(picture)),
+            clipboard::Content::Text(text) => self.preview(Source::Text(&text)),
         }
     }
 
-    /// What a link brought.
+    /// Takes the text on the clipboard for the form's key, so that it never comes into the page; says how long it is.
     ///
     /// # Errors
-    /// Once, why a link was refused.
-    pub fn pending_preview(&self) -> Reply<Option<Preview>> {
-        match held(&self.refused_link).take() {
-            Some(report) => Err(report),
-            None => self.ask(|authenticator| Ok(authenticator.pending_preview())),
+    /// No text is there.
+    pub fn paste_key(&self) -> Reply<u32> {
+        let text = blocking(|| self.clipboard.take_text())?;
+        let characters = text.chars().filter(|c| !c.is_whitespace()).count();
+        *held(&self.pasted) = Some(text);
+        Ok(u32::try_from(characters).unwrap_or(u32::MAX))
+    }
+
+    /// What a filled-in form would add, with the pasted key where there is one.
+    ///
+    /// # Errors
+    /// The class of the first defect.
+    pub fn preview_manual(&self, mut form: ManualForm, pasted: bool) -> Reply<Preview> {
+        if pasted {
+            let held = held(&self.pasted);
+            let key = held.as_ref().ok_or(ErrorCode::MissingSecret)?;
+            form.secret = key.to_string(); // wiped with the form
         }
+        self.preview(Source::Form(&form))
     }
 
-    /// Takes a link in. The page is told, and asks with [`Shell::pending_preview`].
-    pub fn link(&self, link: &str) {
-        let answer = self.act(|authenticator| authenticator.preview_text(link));
-        *held(&self.refused_link) = answer.err();
-        self.news.tell(RustEvent::Preview);
+    /// Takes links in that the system hands over, by whichever way: an argument of the first start, one of a later start, an
+    /// event on macOS and phones. They wait, and the page is told: what it shows stays, and so does a preview that is open.
+    pub fn take_links(&self, texts: impl IntoIterator<Item = Zeroizing<String>>) {
+        let links = texts.into_iter().filter(|text| start::is_link(text));
+        links.for_each(|link| self.links.push(link));
+        self.news.tell(RustEvent::Link);
     }
 
-    /// The window came to the front: somebody is there, and another program may have changed the vault.
+    /// The links that wait.
+    pub fn links(&self) -> &Links {
+        &self.links
+    }
+
+    /// What the link that waits longest would add; `None` when none does. It waits no longer, whatever it says.
+    ///
+    /// # Errors
+    /// Why it is refused.
+    pub fn preview_link(&self) -> Reply<Option<Preview>> {
+        let Some(link) = self.links.next() else {
+            return Ok(None);
+        };
+        self.preview(Source::Text(&link)).map(Some)
+    }
+
+    /// The window came to the front: another program may have changed the vault. A link from outside raises it too, so it
+    /// does not show that anybody is there.
     pub fn came_to_front(&self) {
-        self.guard.sign_of_life();
         self.news.tell(RustEvent::Changed);
     }
 
@@ -368,7 +416,7 @@ impl Shell {
 
     /// The program ends: nothing of ours stays on the clipboard, and no key in memory.
     pub fn end(&self) {
-        self.clipboard.clear();
+        self.clipboard.clear_at_the_end(std::thread::sleep);
         let _ = self.authenticator.back_up_if_changed(); // told at the next start, by a notice
         self.authenticator.lock();
     }
@@ -381,20 +429,6 @@ impl Shell {
             content_protected: crate::CONTENT_PROTECTION,
             clipboard_hints: clipboard::HINTS,
         }
-    }
-
-    fn opening(
-        &self,
-        patience: Duration,
-        action: impl FnOnce(&Authenticator) -> Result<Status, Error>,
-    ) -> Reply<Status> {
-        let status = self.patiently(patience, || self.ask(action))?;
-        if status.state == VaultState::Open
-            && let Ok(settings) = self.ask(Authenticator::settings)
-        {
-            self.guard.open(&settings);
-        }
-        Ok(status)
     }
 
     /// Does the work; when it takes long, the page is told that the keyring is waited for.
@@ -414,58 +448,384 @@ impl Shell {
     }
 }
 
-/// The early opening: whether it is over, and the trouble that it met, for whoever asks first.
-#[derive(Default)]
-struct First {
-    state: Mutex<FirstState>,
-    over: Condvar,
-}
-
-#[derive(Default)]
-enum FirstState {
-    /// Nobody started it: there is nothing to wait for.
-    #[default]
-    Never,
-    Running,
-    Over(Option<Status>),
-}
-
-impl First {
-    fn begin(&self) {
-        *held(&self.state) = FirstState::Running;
-    }
-
-    fn end(&self, trouble: Option<Status>) {
-        *held(&self.state) = FirstState::Over(trouble);
-        self.over.notify_all();
-    }
-
-    /// As long as the keyring's own dialog is open, if need be: the keyring's adapter gives up in time.
-    fn wait(&self) {
-        let state = held(&self.state);
-        drop(
-            self.over
-                .wait_while(state, |state| matches!(state, FirstState::Running)),
-        );
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(*held(&self.state), FirstState::Over(_))
-    }
-
-    fn take_trouble(&self) -> Option<Status> {
-        match &mut *held(&self.state) {
-            FirstState::Over(trouble) => trouble.take(),
-            FirstState::Never | FirstState::Running => None,
-        }
-    }
-}
-
 /// Runs work that blocks, without keeping the other commands from running: Tauri has as many workers as processors.
 fn blocking<T>(work: impl FnOnce() -> T) -> T {
     tokio::task::block_in_place(work)
 }
 
-fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use couchkey_authenticator::{
+        Parts,
+        fake::{FakeBackups, FakeClock, FakeFile, FakeKeyring, FakeScreen, Fuse},
+        ports::{FileError, Keyring},
+        qr::Grey,
+        view::Selection,
+    };
+    use couchkey_vault::Argon2Cost;
+
+    use super::*;
+    use crate::drawn::KeyFor;
+
+    const PASSPHRASE: &str = "quagmire-zither-9471-lollop";
+    const LINK: &str = "otpauth://totp/StreamTV:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP";
+    const OTHER: &str = "otpauth://totp/Other:me?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
+    const THIRD: &str = "otpauth://totp/Third:me?secret=MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U";
+
+    /// A machine in memory. Clones share it.
+    #[derive(Clone)]
+    struct Machine {
+        keyring: FakeKeyring,
+        file: FakeFile,
+        backups: FakeBackups,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let fuse = Fuse::new();
+            Self {
+                keyring: FakeKeyring::with_fuse(&fuse),
+                file: FakeFile::with_fuse(&fuse),
+                backups: FakeBackups::with_fuse(&fuse),
+            }
+        }
+
+        /// Another start of the app on it.
+        fn start(&self) -> Arc<Shell> {
+            let keyring = self.keyring.clone();
+            Arc::new(Shell::of(
+                Authenticator::new(Parts {
+                    clock: Box::new(FakeClock::at(1_800_000_000)),
+                    system_keyring: Box::new(move || {
+                        Ok(Arc::new(keyring.clone()) as Arc<dyn Keyring>)
+                    }),
+                    file_keyring: Arc::new(FakeKeyring::new()),
+                    passphrase_cost: Box::new(Argon2Cost::default),
+                    file: Box::new(self.file.clone()),
+                    backups: Box::new(self.backups.clone()),
+                    screen: Box::new(FakeScreen::default()),
+                    place: "/home/somebody/couchkey".to_owned(),
+                }),
+                String::new(),
+            ))
+        }
+
+        /// A vault with one account, closed; its recovery key, and a backup that this opens.
+        fn with_a_vault() -> (Self, String, Vec<u8>) {
+            let machine = Self::new();
+            let shell = machine.start();
+            shell
+                .opens(false, |a| a.create_vault(None))
+                .expect("a fresh machine");
+            add(&shell, LINK);
+            let key = shell
+                .draw_recovery_key(KeyFor::Sheet, None)
+                .expect("nothing is written");
+            shell.keep_recovery_key(true).expect("it can be written");
+            shell.ask(Authenticator::back_up).expect("there is room");
+            let (_, backup) = machine
+                .backups
+                .files(FakeBackups::USUAL)
+                .pop()
+                .expect("just written");
+            (machine, key.groups.join("-"), backup)
+        }
+    }
+
+    fn add(shell: &Shell, link: &str) {
+        shell
+            .ask(|a| {
+                let preview = a.preview(Source::Text(link), &mut |_| ())?;
+                a.add(&Selection::of(&preview), &mut |_| ())
+            })
+            .expect("it can be written");
+    }
+
+    /// Whether the vault will be locked by itself when nobody is there: five minutes, as it comes.
+    fn armed(shell: &Shell) -> bool {
+        let (_, rest) = shell.guard().state();
+        rest.is_some_and(|rest| !rest.is_zero() && rest <= Duration::from_secs(300))
+            && shell.guard().locks_on_sleep()
+    }
+
+    #[test]
+    fn the_guard_is_armed_whichever_way_the_vault_became_open() {
+        let (machine, key, backup) = Machine::with_a_vault();
+
+        let shell = machine.start();
+        assert!(!armed(&shell), "nothing is open yet");
+        shell.opens(false, Authenticator::open).expect("answers");
+        assert!(armed(&shell), "by the device key");
+        shell.lock();
+        assert!(!armed(&shell), "locked: there is nothing to guard");
+        shell.open().expect("answers");
+        assert!(armed(&shell), "again, after a lock or a sleep");
+
+        let shell = machine.start();
+        shell.open_early();
+        shell.codes().expect("open, as soon as the opening is over");
+        assert!(armed(&shell), "while the page was still loading");
+
+        let shell = Machine::new().start();
+        shell
+            .opens(false, |a| a.create_vault(None))
+            .expect("a fresh machine");
+        assert!(armed(&shell), "made just now");
+
+        let restore = |shell: &Shell, set_aside| {
+            shell
+                .ask(|a| a.restore_backup(&backup, &key, None, set_aside))
+                .expect("the backup is whole");
+        };
+        let shell = Machine::new().start();
+        restore(&shell, false);
+        assert!(armed(&shell), "restored where no vault was");
+        let shell = machine.start();
+        restore(&shell, false);
+        assert!(armed(&shell), "restored into its own vault, closed");
+        let other = Machine::with_a_vault().0.start();
+        restore(&other, true);
+        assert!(armed(&other), "restored in place of another vault");
+
+        let shell = machine.start();
+        shell.open().expect("answers");
+        let made = shell
+            .draw_recovery_key(KeyFor::Lock, Some(Zeroizing::new(PASSPHRASE.to_owned())))
+            .expect("a good passphrase");
+        shell.keep_recovery_key(true).expect("it can be written");
+        assert!(armed(&shell), "with the app lock turned on");
+        let shell = machine.start();
+        shell.open().expect("answers");
+        assert!(!armed(&shell), "it asks for the passphrase");
+        shell.opens(true, |a| a.unlock("wrong words")).ok();
+        assert!(!armed(&shell), "and for the right one");
+        shell
+            .opens(true, |a| a.unlock(PASSPHRASE))
+            .expect("the right one");
+        assert!(armed(&shell), "by the passphrase");
+
+        machine.keyring.wipe();
+        let key = made.groups.join("-");
+        let shell = machine.start();
+        shell
+            .opens(true, |a| a.recover(&key, None))
+            .expect("the right key");
+        assert!(armed(&shell), "by the recovery key");
+    }
+
+    #[test]
+    fn nothing_but_a_person_is_a_sign_of_life() {
+        let (machine, ..) = Machine::with_a_vault();
+        let shell = machine.start();
+        shell.open().expect("answers");
+        let before = shell.guard().state().0;
+        assert!(before.is_some(), "it became open");
+        type Event<'a> = (&'a str, &'a dyn Fn(&Shell));
+        let outside: [Event; 9] = [
+            ("a link", &|shell| {
+                shell.take_links([Zeroizing::new(LINK.to_owned())]);
+            }),
+            ("a look at it", &|shell| {
+                shell.preview_link().expect("it enrols");
+            }),
+            ("a window in front", &|shell| shell.came_to_front()),
+            ("news", &|shell| shell.changed()),
+            ("the end of a step", &|shell| {
+                shell.codes().expect("open");
+            }),
+            ("a question for the status", &|shell| {
+                shell.status().expect("answers");
+            }),
+            ("a camera that sees nothing", &|shell| {
+                let frame = Grey::new(64, 64, vec![0; 64 * 64]).expect("that size");
+                let nothing = shell
+                    .preview(Source::Frame(&frame))
+                    .expect_err("an empty frame");
+                assert_eq!(nothing.code, ErrorCode::NoQrCode);
+            }),
+            ("an import that gets further", &|shell| {
+                let links = Zeroizing::new(format!("{LINK}\n{OTHER}").into_bytes());
+                shell.preview(Source::File(links)).expect("it enrols");
+            }),
+            ("another command", &|shell| {
+                shell.ask(Authenticator::backups).expect("answers");
+            }),
+        ];
+        for (what, happens) in outside {
+            happens(&shell);
+            assert_eq!(shell.guard().state().0, before, "{what}");
+        }
+        shell.guard().sign_of_life();
+        assert!(shell.guard().state().0 > before, "a key is");
+    }
+
+    #[test]
+    fn a_link_waits_and_takes_the_place_of_no_preview() {
+        let (machine, ..) = Machine::with_a_vault();
+        let shell = machine.start();
+        shell.open().expect("answers");
+        let export = Zeroizing::new(format!("{OTHER}\n{THIRD}").into_bytes());
+        let shown = shell.preview(Source::File(export)).expect("it enrols");
+        shell.take_links(
+            ["notes.txt", LINK, "https://example.tv", "OTPAUTH://totp/x"]
+                .map(|text| Zeroizing::new(text.to_owned())),
+        );
+        assert_eq!(
+            shell.links().view().waiting,
+            2,
+            "what is a link, whatever it says"
+        );
+        assert_eq!(
+            shell.authenticator().pending_preview(),
+            Some(shown.clone()),
+            "what is on the screen is what would be saved"
+        );
+        let added = shell
+            .watched(|a, watch| a.add(&Selection::of(&shown), watch))
+            .expect("it can be written");
+        assert_eq!(added.added as usize, shown.rows.len(), "that, and no more");
+        let looked = shell.preview_link().expect("it enrols").expect("it waited");
+        assert_eq!(looked.rows[0].issuer.as_deref(), Some("StreamTV"));
+        shell.preview_link().expect_err("it says nothing");
+        assert!(
+            shell.preview_link().expect("none waits").is_none(),
+            "a link that is refused does not come again"
+        );
+    }
+
+    #[test]
+    fn a_link_that_waits_dies_at_a_lock_and_one_that_comes_after_it_waits() {
+        let (machine, ..) = Machine::with_a_vault();
+        let shell = machine.start();
+        shell.open().expect("answers");
+        shell.take_links([Zeroizing::new(LINK.to_owned())]);
+        shell.lock();
+        assert_eq!(
+            shell.links().view().waiting,
+            0,
+            "wiped with everything else"
+        );
+        shell.take_links([Zeroizing::new(OTHER.to_owned())]);
+        assert_eq!(
+            shell.links().view().waiting,
+            1,
+            "somebody opened it just now"
+        );
+    }
+
+    #[test]
+    fn the_page_is_left_whatever_closed_the_vault_and_only_then() {
+        let (machine, ..) = Machine::with_a_vault();
+        let shell = machine.start();
+        let left = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let count = Arc::clone(&left);
+        shell.when_locked(move || {
+            count.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        });
+        let left = || left.load(std::sync::atomic::Ordering::SeqCst);
+        shell.lock();
+        assert_eq!(left(), 0, "it was not open");
+        shell.open().expect("answers");
+        shell.codes().expect("open");
+        assert_eq!(left(), 0, "it is in use");
+        shell.lock();
+        assert_eq!(left(), 1, "with all that its scripts held");
+        shell.lock();
+        assert_eq!(left(), 1, "there is nothing more to leave");
+        shell.open().expect("answers");
+        // Another process gives the vault other keys.
+        let other = machine.start();
+        other.open().expect("answers");
+        other
+            .draw_recovery_key(KeyFor::NewKeys, None)
+            .expect("nothing is written");
+        other.keep_recovery_key(true).expect("it can be written");
+        shell.codes().expect_err("it has to be opened anew");
+        assert_eq!(left(), 2, "whoever closed it");
+        assert!(!armed(&shell), "and there is nothing to guard");
+    }
+
+    /// What opens the vault of a machine that has lost its keyring.
+    fn opens_with(machine: &Machine, key: &str) -> bool {
+        let lost = Machine::new();
+        lost.file.restore(machine.file.snapshot());
+        lost.start().ask(|a| a.recover(key, None)).is_ok()
+    }
+
+    fn typed(text: &str) -> Option<Zeroizing<String>> {
+        Some(Zeroizing::new(text.to_owned()))
+    }
+
+    #[test]
+    fn a_recovery_key_on_the_screen_counts_when_somebody_has_it_and_not_before() {
+        for (what, passphrase) in [
+            (KeyFor::Sheet, None),
+            (KeyFor::NewKeys, None),
+            (KeyFor::Lock, typed(PASSPHRASE)),
+        ] {
+            let (machine, old, _) = Machine::with_a_vault();
+            let shell = machine.start();
+            shell.open().expect("answers");
+            let draw = || {
+                let view = shell.draw_recovery_key(what, passphrase.clone());
+                view.expect("nothing is written").groups.join("-")
+            };
+            let is_old = |shown: &str, why: &str| {
+                assert!(opens_with(&machine, &old), "{what:?}: the old one, {why}");
+                assert!(!opens_with(&machine, shown), "{what:?}: not this, {why}");
+            };
+            let shown = draw();
+            is_old(&shown, "after a crash");
+            shell.forget_recovery_key();
+            shell.keep_recovery_key(true).err().expect("it is gone");
+            is_old(&shown, "when the screen was left");
+            let shown = draw();
+            shell.lock();
+            shell.open().expect("answers");
+            shell.keep_recovery_key(true).err().expect("it is gone");
+            is_old(&shown, "when the vault was locked");
+            let shown = draw();
+            machine.file.fail_writes(FileError::Full);
+            let full = shell.keep_recovery_key(true).err();
+            assert_eq!(
+                full.map(|report| report.code),
+                Some(ErrorCode::StorageFull),
+                "{what:?}"
+            );
+            machine.file.heal();
+            is_old(&shown, "while the disk is full");
+            shell
+                .keep_recovery_key(true)
+                .expect("tried again, and there is room");
+            assert!(opens_with(&machine, &shown), "{what:?}: now it counts");
+            assert!(!opens_with(&machine, &old), "{what:?}: in its place");
+            shell.keep_recovery_key(true).err().expect("once");
+        }
+    }
+
+    #[test]
+    fn a_wrong_passphrase_is_said_before_a_recovery_key_is_shown() {
+        let (machine, ..) = Machine::with_a_vault();
+        let shell = machine.start();
+        shell.open().expect("answers");
+        let code = |what, passphrase| {
+            let shown = shell.draw_recovery_key(what, passphrase);
+            shown.err().map(|report| report.code)
+        };
+        let weak = code(KeyFor::Lock, typed("password1234"));
+        assert_eq!(weak, Some(ErrorCode::PassphraseTooWeak));
+        assert_eq!(code(KeyFor::Lock, None), Some(ErrorCode::PassphraseNeeded));
+        assert_eq!(code(KeyFor::Lock, typed(PASSPHRASE)), None);
+        shell.keep_recovery_key(true).expect("it can be written");
+        for what in [KeyFor::Sheet, KeyFor::NewKeys] {
+            assert_eq!(code(what, None), Some(ErrorCode::PassphraseNeeded));
+            let wrong = code(what, typed("wrong words"));
+            assert_eq!(wrong, Some(ErrorCode::WrongPassphrase), "{what:?}");
+            assert_eq!(code(what, typed(PASSPHRASE)), None, "{what:?}");
+        }
+    }
 }

@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{Parser, ValueEnum};
+use clap::{
+    Parser, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
 use couchkey_authenticator::KeyringChoice;
 use zeroize::Zeroizing;
 
@@ -16,8 +19,8 @@ pub struct Start {
     pub data_dir: Option<PathBuf>,
     /// Whether the operating system's keyring may be used.
     pub keyring: KeyringChoice,
-    /// An `otpauth://` or `otpauth-migration://` link. It holds a secret: it is never logged.
-    pub link: Option<Zeroizing<String>>,
+    /// What may be an `otpauth://` or `otpauth-migration://` link. Those hold secrets: they are never logged.
+    pub links: Vec<Zeroizing<String>>,
 }
 
 impl Start {
@@ -34,16 +37,12 @@ impl Start {
             links,
         } = Arguments::try_parse_from(arguments)?;
         Ok(Self {
-            data_dir,
+            data_dir: data_dir.filter(|folder| !folder.as_os_str().is_empty()),
             keyring: match keyring {
                 Keyring::Auto => KeyringChoice::Auto,
                 Keyring::File => KeyringChoice::File,
             },
-            // Wrapped before they are looked at, so that the ones that are no links are wiped too.
-            link: links
-                .into_iter()
-                .map(Zeroizing::new)
-                .find(|link| is_link(link)),
+            links: links.into_iter().map(Zeroizing::new).collect(),
         })
     }
 
@@ -60,7 +59,7 @@ impl Start {
     }
 }
 
-/// Whether a text asks for the Add preview. RFC 3986, 3.1: schemes are compared without regard to case.
+/// Whether a text is a set-up link. RFC 3986, 3.1: schemes are compared without regard to case.
 #[must_use]
 pub fn is_link(text: &str) -> bool {
     ["otpauth://", "otpauth-migration://"].iter().any(|scheme| {
@@ -77,7 +76,8 @@ pub fn is_link(text: &str) -> bool {
 )]
 struct Arguments {
     /// Use the vault in this folder
-    #[arg(long, value_name = "FOLDER", env = "COUCHKEY_DATA_DIR")]
+    // clap's own parser of paths refuses an empty variable, which means one that is not set.
+    #[arg(long, value_name = "FOLDER", env = "COUCHKEY_DATA_DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     data_dir: Option<PathBuf>,
 
     /// Where keys are kept: `file` never asks the operating system's keyring, and needs a passphrase
@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn a_bare_start_opens_the_usual_vault_without_a_link() {
         let start = read(&[]);
-        assert!(start.link.is_none(), "nobody opened a link");
+        assert!(start.links.is_empty(), "nobody opened a link");
         assert!(matches!(start.keyring, KeyringChoice::Auto), "the default");
     }
 
@@ -128,10 +128,10 @@ mod tests {
             &["notes.txt", LINK],
         ] {
             let start = read(arguments);
-            assert_eq!(
-                start.link.as_ref().map(|link| link.as_str()),
-                Some(LINK),
-                "desktops put the link where they like"
+            let links: Vec<&str> = start.links.iter().map(|link| link.as_str()).collect();
+            assert!(
+                links.contains(&LINK),
+                "desktops put the link where they like: {links:?}"
             );
         }
     }
@@ -170,6 +170,16 @@ mod tests {
                 "a secret must not reach standard error"
             );
         }
+    }
+
+    #[test]
+    fn a_variable_that_is_set_to_nothing_is_taken_as_not_set() {
+        // An environment of our own is another process's; clap treats both alike.
+        assert_eq!(
+            read(&["--data-dir", ""]).data_dir,
+            None,
+            "as shells mean it"
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ use tauri::{
 use zeroize::Zeroizing;
 
 use crate::{
-    ask,
+    dialogs,
     shell::{Reply, Shell},
 };
 
@@ -106,9 +106,9 @@ pub fn export_file(
     password: Option<&str>,
 ) -> Reply<Option<Exported>> {
     let permission = permission(passphrase);
-    shell.act(|a| a.permit_export(&permission))?;
+    shell.ask(|a| a.permit_export(&permission))?;
     let ExportPlan { file_name, .. } = shell.ask(|a| a.plan_export(form))?;
-    let place = shell.waiting(|| ask::save_as(app, "Save the export", &file_name));
+    let place = shell.waiting(|| dialogs::save_as(app, "Save the export", &file_name));
     let Some(path) = place else {
         return Ok(None);
     };

@@ -1,8 +1,9 @@
 //! How long the everyday use cases take as the vault grows. Figures go to docs/benchmarks.md.
+#![expect(missing_docs, reason = "criterion's macro makes a public function")]
 
 use std::hint::black_box;
 
-use couchkey_authenticator::{Authenticator, KeyringChoice};
+use couchkey_authenticator::{Authenticator, KeyringChoice, Source};
 use couchkey_tests::machine::{Machine, all, uri};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 
@@ -12,8 +13,11 @@ fn machine_with(accounts: usize) -> (Machine, Authenticator) {
     let app = machine.start();
     app.create_vault(None).expect("a fresh machine");
     let list: Vec<String> = (0..accounts).map(uri).collect();
-    let preview = app.preview_text(&list.join("\n")).expect("they enrol");
-    app.add(&all(&preview)).expect("it can be written");
+    let preview = app
+        .preview(Source::Text(&list.join("\n")), &mut |_| ())
+        .expect("they enrol");
+    app.add(&all(&preview), &mut |_| ())
+        .expect("it can be written");
     (machine, app)
 }
 
@@ -58,8 +62,11 @@ fn change(criterion: &mut Criterion) {
         app.create_vault(Some("correct horse battery"))
             .expect("a fresh folder");
         let list: Vec<String> = (0..accounts).map(uri).collect();
-        let preview = app.preview_text(&list.join("\n")).expect("they enrol");
-        app.add(&all(&preview)).expect("it can be written");
+        let preview = app
+            .preview(Source::Text(&list.join("\n")), &mut |_| ())
+            .expect("they enrol");
+        app.add(&all(&preview), &mut |_| ())
+            .expect("it can be written");
         let id = app.codes().expect("open").accounts[0].id.clone();
         group.bench_with_input(
             BenchmarkId::from_parameter(accounts),

@@ -1,24 +1,27 @@
 //! How long another app's export takes from the file's bytes to the preview, apart from its key derivation. Figures go to
 //! docs/benchmarks.md.
+#![expect(missing_docs, reason = "criterion's macro makes a public function")]
 
 use std::hint::black_box;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use couchkey_authenticator::Source;
+use couchkey_formats::export::{aegis, uri_list};
+use couchkey_formats::import::read;
 use couchkey_otp::otpauth;
 use couchkey_tests::desktop::Session;
 use couchkey_tests::machine::{Machine, uri};
-use couchkey_vault::export::{aegis, uri_list};
-use couchkey_vault::import::{Imported, read};
+use couchkey_vault::NewAccount;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use rand::{SeedableRng, rngs::StdRng};
 
-fn accounts(count: usize) -> Vec<Imported> {
+fn accounts(count: usize) -> Vec<NewAccount> {
     let accounts = (0..count).map(|n| {
         let parsed = otpauth::read(&uri(n)).expect("it enrols");
-        Imported {
+        NewAccount {
             groups: vec![format!("group {}", n % 50)],
-            ..Imported::plain(parsed)
+            ..NewAccount::plain(parsed)
         }
     });
     accounts.collect()
@@ -38,7 +41,7 @@ fn readers(criterion: &mut Criterion) {
             group.bench_with_input(id, bytes, |bencher, bytes| {
                 bencher.iter(|| {
                     let mut go_on = |_| ControlFlow::Continue(());
-                    let read = read(bytes, None, &|_| Vec::new(), &mut go_on);
+                    let read = read(bytes, None, &mut go_on);
                     black_box(read.expect("our own export").accounts.len())
                 });
             });
@@ -57,7 +60,7 @@ fn preview(criterion: &mut Criterion) {
         let file = aegis(&accounts(count), &mut StdRng::seed_from_u64(1));
         group.bench_with_input(BenchmarkId::new("Aegis", count), &file, |bencher, file| {
             bencher.iter(|| {
-                let preview = app.import_file(file.clone(), &mut |_| ());
+                let preview = app.preview(Source::File(file.clone()), &mut |_| ());
                 black_box(preview.expect("our own export").rows.len())
             });
         });

@@ -24,11 +24,12 @@ mod wait;
 mod window;
 
 pub use keyring::Entry;
-pub use process::{Process, alive};
+pub use process::{Process, alive, descendants_of};
 pub use wait::{until, wait_until};
 pub use window::Window;
 
 use process::{Pipe, Programs};
+use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -149,6 +150,10 @@ impl Builder {
     }
 }
 
+/// What [`Session::copy_keyring`] took. Every session's keyring has the same password.
+#[derive(Clone)]
+pub struct KeyringCopy(Vec<(OsString, Vec<u8>)>);
+
 /// A desktop of its own. Its processes and files end with it.
 pub struct Session {
     programs: Programs,
@@ -176,14 +181,61 @@ impl Session {
         }
     }
 
+    /// Runs the test of this name, of the program that calls this, once more and alone: in a process of its own, in a new
+    /// session without a bus or a display, so that nothing of another test is in its folders and nothing of it elsewhere.
+    /// Gives back the session, with everything in it that the test has left; `None` in that process, which does the work.
+    ///
+    /// # Panics
+    /// When the test fails there, or there is none of this name.
+    pub fn alone(test: &str) -> Option<Session> {
+        if std::env::var_os(ALONE).is_some_and(|name| name == test) {
+            return None;
+        }
+        let session = Session::builder().without_bus().start();
+        let this = std::env::current_exe().expect("a running program has a path");
+        let output = session
+            .command(this)
+            .args(["--exact", test, "--nocapture"])
+            .env(ALONE, test)
+            .stdin(Stdio::null())
+            .output()
+            .expect("this program can be started again");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            output.status.success() && said.contains("1 passed"),
+            "{test}, alone: {said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Some(session)
+    }
+
+    /// Every file below the session's home with what it holds, and the folders that were looked through: home itself,
+    /// the temporary folder, and those of configuration, data, cache, state, logs and the running session.
+    pub fn every_file(&self) -> (Vec<PathBuf>, Vec<(PathBuf, Vec<u8>)>) {
+        let (mut folders, mut files) = (vec![self.home().to_owned()], Vec::new());
+        let mut next = 0;
+        while let Some(folder) = folders.get(next).cloned() {
+            next += 1;
+            // A program of the session may remove a folder or a file while it is looked at: then it holds nothing.
+            for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                    Ok(kind) if kind.is_file() => {
+                        files.push((entry.path(), fs::read(entry.path()).unwrap_or_default()));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        (folders, files)
+    }
+
     fn bare() -> Session {
         let home = tempfile::Builder::new()
             .prefix("couchkey-")
             .tempdir()
             .expect("the temporary directory takes a folder");
-        for folder in [
-            "config", "data", "cache", "state", "runtime", "logs", "services", "tmp",
-        ] {
+        for folder in FOLDERS {
             fs::DirBuilder::new()
                 .mode(0o700)
                 .create(home.path().join(folder))
@@ -330,38 +382,30 @@ impl Session {
     /// A program that ends between being asked and answering leaves the asker waiting for ever, so it is asked under a
     /// bound: whoever does not answer has nothing on the clipboard.
     pub fn clipboard_text(&self) -> String {
-        let output = self
-            .command("timeout")
-            .args([
-                "5",
-                "xclip",
-                "-o",
-                "-selection",
-                "clipboard",
-                "-t",
-                "UTF8_STRING",
-            ])
-            .output()
-            .expect("timeout is part of every system that has xclip");
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        String::from_utf8_lossy(&self.clipboard_as("UTF8_STRING")).into_owned()
     }
 
+    fn clipboard_as(&self, kind: &str) -> Vec<u8> {
+        let bounded = ["5", "xclip", "-o", "-selection", "clipboard", "-t", kind];
+        self.command("timeout")
+            .args(bounded)
+            .output()
+            .expect("timeout is part of every system that has xclip")
+            .stdout
+    }
+
+    /// It goes to xclip by a pipe: a file would be one more place in which a test of leaks finds what it has planted.
     fn set_clipboard(&self, kind: &str, content: &[u8]) {
         self.stop("clipboard");
-        let file = self.home().join("tmp/clipboard");
-        fs::write(&file, content).expect("the session's home can be written");
         let mut command = self.command("xclip");
-        command
-            .args(["-quiet", "-selection", "clipboard", "-t", kind, "-i"])
-            .arg(&file);
-        self.spawn("clipboard", command);
-        self.wait("clipboard", || {
-            let read = self
-                .command("xclip")
-                .args(["-o", "-selection", "clipboard", "-t", kind])
-                .output();
-            read.is_ok_and(|output| output.stdout == content)
-        });
+        command.args(["-quiet", "-selection", "clipboard", "-t", kind, "-i"]);
+        let (_, mut pipes) = self.programs.start("clipboard", command, Pipe::Stdin);
+        let mut stdin = pipes.stdin.take().expect("its stdin was piped");
+        stdin
+            .write_all(content)
+            .expect("xclip reads what it is given");
+        drop(stdin);
+        self.wait("clipboard", || self.clipboard_as(kind) == content);
     }
 
     /// Starts the keyring, open. A session has it already unless its builder said otherwise or [`Session::stop_keyring`] did.
@@ -403,10 +447,41 @@ impl Session {
         keyring::is_locked(&self.connect())
     }
 
+    /// The path of the collection that every program uses by default, if there is one.
+    pub fn default_collection(&self) -> Option<String> {
+        keyring::default_collection(&self.connect()).map(|path| path.to_string())
+    }
+
     /// Throws away everything in the keyring, as reinstalling a system does, and starts it again: open and empty.
     pub fn wipe_keyring(&self) {
         self.stop_keyring();
         fs::remove_dir_all(self.home().join(KEYRINGS)).expect("the keyring has written its files");
+        self.start_keyring();
+    }
+
+    /// A copy of the keyring's files, as a backup of the home directory has them.
+    pub fn copy_keyring(&self) -> KeyringCopy {
+        self.stop_keyring();
+        let files = fs::read_dir(self.home().join(KEYRINGS)).expect("the keyring has its files");
+        let files = files.map(|file| {
+            let file = file.expect("the session's home can be read");
+            let bytes = fs::read(file.path()).expect("it is a file");
+            (file.file_name(), bytes)
+        });
+        let copy = KeyringCopy(files.collect());
+        self.start_keyring();
+        copy
+    }
+
+    /// Puts a copy in the place of the keyring, of this session or another one, and starts it: open.
+    pub fn put_keyring_back(&self, copy: &KeyringCopy) {
+        self.stop_keyring();
+        let folder = self.home().join(KEYRINGS);
+        fs::remove_dir_all(&folder).expect("the keyring has written its files");
+        fs::create_dir(&folder).expect("it was just removed");
+        for (name, bytes) in &copy.0 {
+            fs::write(folder.join(name), bytes).expect("the session's home can be written");
+        }
         self.start_keyring();
     }
 
@@ -424,6 +499,19 @@ impl Session {
             let found = self.command("xdotool").args(search).output();
             found.is_ok_and(|output| output.status.success())
         });
+        let typing = ["key", "--clearmodifiers", "--delay", "60"];
+        self.run("xdotool", typing.iter().chain(keys));
+    }
+
+    /// Presses keys, as xdotool calls them, in the window of this class: what a hand on the keyboard does, and not what a
+    /// script tells the page.
+    pub fn press_keys(&self, class: &str, keys: &[&str]) {
+        let search = ["search", "--onlyvisible", "--class", class];
+        wait_until("the window", PATIENCE, || {
+            let found = self.command("xdotool").args(search).output();
+            found.is_ok_and(|output| output.status.success())
+        });
+        self.run("xdotool", search.iter().chain(&["windowfocus", "--sync"]));
         let typing = ["key", "--clearmodifiers", "--delay", "60"];
         self.run("xdotool", typing.iter().chain(keys));
     }
@@ -514,8 +602,11 @@ impl Session {
 
     fn start_display(&mut self, width: u32, height: u32) {
         let mut command = self.command("Xvfb");
+        // Without -noreset the server starts anew whenever its last client leaves, and refuses whoever comes meanwhile:
+        // xdotool's look below would shut openbox out on a busy machine.
         command
-            .args(["-displayfd", "1", "-nolisten", "tcp", "-screen", "0"])
+            .args(["-displayfd", "1", "-noreset", "-nolisten", "tcp"])
+            .args(["-screen", "0"])
             .arg(format!("{width}x{height}x24"));
         let number = self.first_line_of("display", command);
         self.display = Some(format!(":{number}"));
@@ -546,6 +637,14 @@ impl Session {
         }
     }
 }
+
+/// The folders in a session's home.
+const FOLDERS: [&str; 8] = [
+    "config", "data", "cache", "state", "runtime", "logs", "services", "tmp",
+];
+
+/// The environment variable that tells a test that it runs alone: its name.
+const ALONE: &str = "COUCHKEY_TEST_ALONE";
 
 /// Where the keyring keeps its files, below the session's home.
 const KEYRINGS: &str = "keyring/keyrings";

@@ -5,3 +5,4 @@ pub mod pictures;
 pub mod proof;
 pub mod recorder;
 pub mod spelling;
+pub mod uses;

@@ -2,7 +2,7 @@
 
 use std::f64::consts::TAU;
 
-use couchkey_authenticator::qr;
+use couchkey_qr as qr;
 
 /// One picture and what it says.
 pub struct Picture {
@@ -100,6 +100,96 @@ pub fn draw_saying(kind: Kind, seed: u64, text: &str) -> Picture {
     let mut dice = Dice::new(seed.wrapping_mul(1000).wrapping_add(kind as u64));
     dice.says = Some(text.to_owned());
     draw_with(kind, &mut dice)
+}
+
+/// A text over several symbols (structured append, ISO/IEC 18004:2015, clause 8), one picture each. `parity` stands in
+/// them in place of the right one, if it is given.
+///
+/// # Panics
+/// When a part is longer than 80 bytes, or there are more than 16.
+pub fn appended(text: &str, of: usize, parity: Option<u8>) -> Vec<Picture> {
+    let right = text.bytes().fold(0, |parity, byte| parity ^ byte);
+    let parity = parity.unwrap_or(right);
+    // Anywhere, also in the middle of a character.
+    let length = text.len().div_ceil(of);
+    let of = text.len().div_ceil(length);
+    let parts = text.as_bytes().chunks(length);
+    let symbols = parts.enumerate().map(|(index, part)| {
+        let bits = format!(
+            "0011{index:04b}{:04b}{parity:08b}0100{:08b}",
+            of - 1,
+            part.len()
+        );
+        let bits: String = part
+            .iter()
+            .fold(bits, |bits, byte| format!("{bits}{byte:08b}"));
+        // The end, and four bits to a whole byte.
+        appended_symbol(&format!("{bits}00000000"), text)
+    });
+    symbols.collect()
+}
+
+/// A symbol of version 5 (37 modules, 86 bytes) with these bits.
+fn appended_symbol(bits: &str, text: &str) -> Picture {
+    use qrcode::{Color, EcLevel, Version, canvas::Canvas, ec};
+
+    const BYTES: usize = 86;
+    let byte = |bits: &[u8]| bits.iter().fold(0, |byte, &bit| byte * 2 + (bit - b'0'));
+    let mut bytes: Vec<u8> = bits.as_bytes().chunks_exact(8).map(byte).collect();
+    assert!(
+        bits.len().is_multiple_of(8) && bytes.len() <= BYTES,
+        "whole bytes, and not too many"
+    );
+    let padding = [0xec, 0x11].into_iter().cycle();
+    bytes.extend(padding.take(BYTES - bytes.len()));
+    let version = Version::Normal(5);
+    let (data, check) = ec::construct_codewords(&bytes, version, EcLevel::M).expect("86 bytes");
+    let mut canvas = Canvas::new(version, EcLevel::M);
+    canvas.draw_all_functional_patterns();
+    canvas.draw_data(&data, &check);
+    let modules = canvas.apply_best_mask().into_colors();
+    let (side, scale) = (37_usize, 4_usize);
+    let width = (side + 8) * scale;
+    let luma = (0..width * width).map(|at| {
+        let (x, y) = (
+            (at % width / scale).wrapping_sub(4),
+            (at / width / scale).wrapping_sub(4),
+        );
+        let dark = x < side && y < side && modules[y * side + x] == Color::Dark;
+        if dark { 0 } else { 255 }
+    });
+    Picture {
+        width,
+        height: width,
+        luma: luma.collect(),
+        texts: vec![text.to_owned()],
+    }
+}
+
+/// Pictures side by side, all of the same height.
+///
+/// # Panics
+/// When they are not.
+pub fn beside(pictures: &[Picture]) -> Picture {
+    let height = pictures[0].height;
+    assert!(
+        pictures.iter().all(|picture| picture.height == height),
+        "the same height"
+    );
+    let row = |y: usize| {
+        pictures
+            .iter()
+            .flat_map(move |p| &p.luma[y * p.width..][..p.width])
+    };
+    Picture {
+        width: pictures.iter().map(|picture| picture.width).sum(),
+        height,
+        luma: (0..height).flat_map(row).copied().collect(),
+        texts: pictures
+            .iter()
+            .flat_map(|picture| picture.texts.clone())
+            .collect(),
+    }
 }
 
 /// The picture as a PNG file.
@@ -1199,7 +1289,10 @@ impl Dice {
     }
 
     /// 64 random bits.
-    #[allow(clippy::should_implement_trait)]
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "there is always a next one, so it is no iterator"
+    )]
     pub fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut bits = self.state;

@@ -11,9 +11,9 @@ use std::{
 
 use couchkey_authenticator::{
     Authenticator, Parts,
-    fake::FakeClock,
-    os::{DiskBackups, DiskFile, FileKeyring, keyring::LONGEST_EVERYWHERE},
-    ports::{BackupFolder, FileError, Keyring, KeyringError},
+    fake::{FakeClock, FakeScreen},
+    os::{DiskBackups, DiskFile, FileKeyring},
+    ports::{BackupFolder, FileError, Keyring, KeyringError, LONGEST_EVERYWHERE},
     view::EditForm,
 };
 use couchkey_otp::{Algorithm, Counter, Digits, Kind, Period, Secret, UnixTime, code_of};
@@ -22,21 +22,31 @@ use rand::{RngExt, SeedableRng, rngs::StdRng};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use crate::machine::{NOW, add};
+use crate::machine::{AtOnce, NOW, add, uri};
 
 /// An authenticator whose whole machine is this folder. Its clock stands still at [`NOW`].
 #[must_use]
 pub fn on_disk(dir: &Path) -> Authenticator {
+    on_disk_telling(dir, |_| ())
+}
+
+/// The same; `tell` is called with the name of each keyring entry before it is written.
+#[must_use]
+pub fn on_disk_telling(dir: &Path, tell: fn(&str)) -> Authenticator {
     // As a person's documents are: there before the first backup, so that no record has to know about new folders.
     std::fs::create_dir_all(dir.join("backups")).expect("the machine's folder can be written");
-    let keyring: Arc<dyn Keyring> = Arc::new(Wallet(FileKeyring::new(dir.join("system"))));
+    let keyring: Arc<dyn Keyring> = Arc::new(Wallet {
+        files: FileKeyring::new(dir.join("system")),
+        tell,
+    });
     Authenticator::new(Parts {
         clock: Box::new(FakeClock::at(NOW)),
         system_keyring: Box::new(move || Ok(Arc::clone(&keyring))),
         file_keyring: Arc::new(FileKeyring::new(dir.join("vault"))),
-        passphrase_cost: Box::new(Argon2Cost::default),
+        passphrase_cost: Box::new(|| Argon2Cost::FLOOR),
         file: Box::new(DiskFile::new(dir.join("vault"))),
         backups: Box::new(Folder(dir.join("backups"))),
+        screen: Box::new(FakeScreen::default()),
         place: "/home/somebody/.local/share/couchkey".to_owned(),
     })
 }
@@ -67,7 +77,10 @@ impl BackupFolder for Folder {
 }
 
 /// Stands in for the operating system's keyring, which may hold a device key although our file keyring may not.
-struct Wallet(FileKeyring);
+struct Wallet {
+    files: FileKeyring,
+    tell: fn(&str),
+}
 
 impl Wallet {
     fn name(entry: &str) -> String {
@@ -77,7 +90,7 @@ impl Wallet {
 
 impl Keyring for Wallet {
     fn get(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
-        self.0.get(&Self::name(entry))
+        self.files.get(&Self::name(entry))
     }
 
     /// As little as every keyring takes, so that a vault is in several entries.
@@ -86,11 +99,12 @@ impl Keyring for Wallet {
     }
 
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {
-        self.0.set(&Self::name(entry), text)
+        (self.tell)(entry);
+        self.files.set(&Self::name(entry), text)
     }
 
     fn delete(&self, entry: &str) -> Result<(), KeyringError> {
-        self.0.delete(&Self::name(entry))
+        self.files.delete(&Self::name(entry))
     }
 }
 
@@ -390,9 +404,90 @@ impl Change {
             }
             Self::Move(name, to) => app.move_account(&id(name), *to),
             Self::Counter(name) => app.hotp_next(&id(name)).map(drop),
-            Self::RecoveryKey => app.make_recovery_key().map(drop),
+            Self::RecoveryKey => app.make_recovery_key(None).map(drop),
             Self::Rotate => app.rotate_keys(None).map(drop),
             Self::BackUp => app.back_up().map(drop),
+        }
+    }
+}
+
+/// Passphrases of [`LockPlan`].
+const PASSPHRASES: [&str; 4] = [
+    "correct horse battery",
+    "mustard cello glacier",
+    "trains leave at nine",
+    "purple anchor lemonade",
+];
+
+/// What opens the vault and which accounts it has, and what is done to that next. The same seed gives the same plan.
+pub struct LockPlan {
+    rng: StdRng,
+    /// The passphrase of the app lock, while there is one.
+    pub passphrase: Option<&'static str>,
+    /// The accounts, in order.
+    pub names: Vec<String>,
+}
+
+/// A change of what opens the vault, with the passphrase before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockChange {
+    /// The app lock is turned on, gets another passphrase, or is taken off.
+    Lock(Option<&'static str>, Option<&'static str>),
+    /// New keys for everything.
+    NewKeys(Option<&'static str>),
+    /// An account, so that there is something to lose: its number.
+    Add(usize),
+}
+
+impl LockPlan {
+    /// Of a vault without a lock that has seen so many changes.
+    #[must_use]
+    pub fn after(seed: u64, changes: u64) -> Self {
+        let mut plan = Self {
+            rng: StdRng::seed_from_u64(seed),
+            passphrase: None,
+            names: Vec::new(),
+        };
+        for _ in 0..changes {
+            plan.next_change();
+        }
+        plan
+    }
+
+    /// Decides what comes next and takes it for done.
+    pub fn next_change(&mut self) -> LockChange {
+        let today = self.passphrase;
+        match self.rng.random_range(0..10_u32) {
+            0 | 1 => {
+                let n = self.names.len();
+                self.names.push(format!("person{n}"));
+                LockChange::Add(n)
+            }
+            2 | 3 => LockChange::NewKeys(today),
+            4 | 5 if today.is_some() => {
+                self.passphrase = None;
+                LockChange::Lock(today, None)
+            }
+            _ => {
+                let at = self.rng.random_range(0..PASSPHRASES.len() - 1);
+                let mut others = PASSPHRASES.into_iter().filter(|new| today != Some(new));
+                self.passphrase = others.nth(at);
+                LockChange::Lock(today, self.passphrase)
+            }
+        }
+    }
+}
+
+impl LockChange {
+    /// Makes it.
+    ///
+    /// # Errors
+    /// What kept it from being made.
+    pub fn make(self, app: &Authenticator) -> Result<(), couchkey_authenticator::Error> {
+        match self {
+            Self::Lock(today, new) => app.change_lock(today, new).map(drop),
+            Self::NewKeys(today) => app.rotate_keys(today).map(drop),
+            Self::Add(n) => add(app, &uri(n)).map(drop),
         }
     }
 }

@@ -1,6 +1,11 @@
 //! The main job and its edges in the real window: WebDriver, Xvfb, a real Secret Service, the built program.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    io::Read as _,
+    net::{TcpListener, TcpStream},
+    path::PathBuf,
+    time::Duration,
+};
 
 use couchkey_tests::{
     desktop::{
@@ -9,7 +14,7 @@ use couchkey_tests::{
             CODE, PATIENCE, assert_code_is_right, click, couchkey, files_below, oathtool,
             recovery_key, screen, session, start, unix_now,
         },
-        wait_until,
+        until, wait_until,
     },
     machine::SECRET,
     pictures::{self, Kind},
@@ -315,6 +320,12 @@ fn from_a_link_at_the_start_and_from_a_link_while_it_runs() {
     second.arg("otpauth://totp/Other:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=Other");
     let status = second.status().expect("it runs");
     assert!(status.success(), "the second process ends by itself");
+    window.wait_for("[data-testid='links']", PATIENCE);
+    assert!(
+        window.exists("[data-screen='codes']") && !window.exists("[data-testid='preview-row']"),
+        "its link waits in the window of the first, and no screen is left for it"
+    );
+    click(&window, "links-look");
     window.wait_for("[data-testid='preview-row']", PATIENCE);
     assert_eq!(
         window
@@ -326,6 +337,116 @@ fn from_a_link_at_the_start_and_from_a_link_while_it_runs() {
 }
 
 #[test]
+fn a_recovery_key_on_the_screen_is_not_lost_to_links_from_outside() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    let window = start(&session);
+    screen(&window, "codes");
+    click(&window, "nav-settings");
+    screen(&window, "settings");
+    click(&window, "settings-recovery");
+    screen(&window, "recovery");
+    click(&window, "recovery-make");
+    window.wait_for("[data-testid='recovery-key']", PATIENCE);
+    let key = window.text("[data-testid='recovery-key']");
+    for n in 0..7 {
+        let mut second = session.command(desktop::app());
+        second.arg(couchkey_tests::machine::uri(n));
+        assert!(second.status().expect("it runs").success(), "link {n}");
+    }
+    window.wait_for("[data-testid='links']", PATIENCE);
+    window.wait_for_text("5 setup links are waiting", PATIENCE);
+    window.wait_for_text("2 more came and were not kept", PATIENCE);
+    assert_eq!(
+        window.text("[data-testid='recovery-key']"),
+        key,
+        "the key that is shown once is still shown"
+    );
+    assert!(
+        !window.exists("[data-testid='links-look']"),
+        "and there is nothing to press that would lose it"
+    );
+    click(&window, "recovery-later");
+    screen(&window, "codes");
+    click(&window, "links-look");
+    window.wait_for("[data-testid='preview-row']", PATIENCE);
+    click(&window, "preview-save");
+    screen(&window, "check");
+    let list: serde_json::Value =
+        serde_json::from_str(&couchkey(&session, &["--json", "list"], "")).expect("JSON");
+    assert_eq!(
+        list.as_array().map(Vec::len),
+        Some(2),
+        "the account that was there, and the one that was looked at"
+    );
+}
+
+/// Every way by which a script could send what is on show out of the page. Answers when all were tried.
+const WAYS_OUT: &str = r#"
+const [address, done] = [arguments[0], arguments[arguments.length - 1]];
+const element = (tag, set) => document.body.append(Object.assign(document.createElement(tag), set));
+const tries = {
+  fetch: () => fetch(`${address}/fetch`, { mode: "no-cors" }),
+  request: () => { const it = new XMLHttpRequest(); it.open("GET", `${address}/request`); it.send(); },
+  beacon: () => navigator.sendBeacon(`${address}/beacon`, "x"),
+  socket: () => new WebSocket(`${address.replace("http", "ws")}/socket`),
+  events: () => new EventSource(`${address}/events`),
+  picture: () => element("img", { src: `${address}/picture.png` }),
+  script: () => element("script", { src: `${address}/script.js` }),
+  style: () => element("link", { rel: "stylesheet", href: `${address}/style.css` }),
+  prefetch: () => element("link", { rel: "prefetch", href: `${address}/prefetch` }),
+  sheet: () => element("style", { textContent: `@import url("${address}/sheet.css")` }),
+  media: () => element("video", { src: `${address}/video.mp4`, autoplay: true }),
+  frame: () => element("iframe", { src: `${address}/frame` }),
+  worker: () => new Worker(`${address}/worker.js`),
+  form: () => { element("form", { action: `${address}/form`, method: "post", id: "out" }); document.getElementById("out").submit(); },
+  window: () => window.open(`${address}/window`),
+  page: () => { location.href = `${address}/page`; },
+};
+const tried = [];
+for (const [name, attempt] of Object.entries(tries)) {
+  try { Promise.resolve(attempt()).catch(() => {}); } catch {}
+  tried.push(name);
+}
+setTimeout(() => done(tried), 1500);
+"#;
+
+#[test]
+fn a_script_in_the_page_reaches_no_network() {
+    let session = session();
+    couchkey(&session, &["init"], "");
+    couchkey(&session, &["add", "-"], URI);
+    let window = start(&session);
+    screen(&window, "codes");
+
+    let outside = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    outside.set_nonblocking(true).expect("it can be asked");
+    let address = outside.local_addr().expect("it has an address");
+    let tried = window.eval_async(WAYS_OUT, vec![format!("http://{address}").into()]);
+    assert_eq!(
+        tried.as_array().map(Vec::len),
+        Some(16),
+        "all were tried: {tried}"
+    );
+    if let Ok((mut connection, _)) = outside.accept() {
+        let mut asked = [0; 64];
+        let read = connection.read(&mut asked).unwrap_or(0);
+        panic!(
+            "the page got out: {}",
+            String::from_utf8_lossy(&asked[..read])
+        );
+    }
+    screen(&window, "codes");
+
+    // The listener would have noticed.
+    TcpStream::connect(address).expect("it listens");
+    assert!(until(Duration::from_secs(PATIENCE), || outside
+        .accept()
+        .is_ok()));
+}
+
+#[test]
 fn a_copied_code_leaves_the_clipboard_when_the_app_ends() {
     let session = session();
     couchkey(&session, &["init"], "");
@@ -333,15 +454,15 @@ fn a_copied_code_leaves_the_clipboard_when_the_app_ends() {
     let window = start(&session);
     screen(&window, "codes");
     window.wait_for(CODE, PATIENCE);
+    // The code that was shown when it was clicked, however long it takes until somebody looks.
+    let before = unix_now() / 30 - 1;
     window.click(CODE);
     wait_until(
         "the code is on the clipboard",
         Duration::from_secs(PATIENCE),
         || {
-            let now = unix_now();
-            [now - 30, now]
-                .iter()
-                .any(|at| session.clipboard_text() == oathtool(SECRET, *at))
+            let copied = session.clipboard_text();
+            (before..=unix_now() / 30).any(|step| copied == oathtool(SECRET, step * 30))
         },
     );
     window.close();
@@ -393,7 +514,10 @@ fn bad_pictures_get_the_right_words_and_save_nothing() {
             write("bomb.png", &pictures::png_header(40_000, 30_000)),
         ),
         ("picture_damaged", write("cut.jpg", &jpeg[..jpeg.len() / 3])),
-        ("not_a_picture", write("text.png", b"this is not a picture")),
+        (
+            "import_unknown",
+            write("text.png", b"this is not a picture"),
+        ),
         (
             "bad_secret",
             picture(
@@ -608,8 +732,8 @@ fn the_app_and_the_command_line_add_fifty_accounts_each_at_once() {
             let answer = window.eval_async(
                 "const [uri, done] = arguments; const invoke = window.__TAURI_INTERNALS__.invoke;
                  invoke('preview_text', { text: uri })
-                   .then((p) => invoke('add', { rows: p.rows.map((r) => ({ token: r.token, issuer: r.issuer, account: r.account })) }))
-                   .then((ids) => done(ids.length), (error) => done(JSON.stringify(error)));",
+                   .then((p) => invoke('add', { selection: { preview: p.id, duplicates: false, except: [], renamed: [] } }))
+                   .then((added) => done(added.ids.length), (error) => done(JSON.stringify(error)));",
                 vec![couchkey_tests::machine::uri(n).into()],
             );
             assert_eq!(

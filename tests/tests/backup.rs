@@ -4,9 +4,12 @@ use couchkey_authenticator::{
     Authenticator, Error, ErrorCode,
     fake::FakeBackups,
     ports::{FileError, KeyringError},
-    view::{BackupChoice, Notice, RestoreInto, RestoreOutcome, VaultState},
+    view::{
+        BackupChoice, BackupDate, BackupState, Notice, RestoreInto, RestoreOutcome, VaultState,
+    },
 };
-use couchkey_tests::machine::{Machine, NOW, add, names, uri};
+use couchkey_tests::machine::{AtOnce, Machine, NOW, add, names, uri};
+use couchkey_vault::Half;
 
 const USUAL: &str = FakeBackups::USUAL;
 
@@ -18,7 +21,7 @@ fn household() -> (Machine, String) {
     for n in 0..3 {
         add(&app, &uri(n)).expect("it can be written");
     }
-    let key = app.make_recovery_key().expect("it can be written");
+    let key = app.make_recovery_key(None).expect("it can be written");
     (machine, key.groups.join("-"))
 }
 
@@ -293,7 +296,7 @@ fn a_drill_proves_vault_and_backup_and_writes_the_date_down() {
     machine.backups.plant(USUAL, &name, &bytes);
     let spoilt = app.drill(&key).expect("the vault is open");
     assert!(spoilt.proven_at.is_none(), "not proven");
-    app.make_recovery_key().expect("it can be written");
+    app.make_recovery_key(None).expect("it can be written");
     let view = app.backups().expect("answers");
     assert_eq!(view.proven_at, None, "nothing is proven of a new key");
     assert!(
@@ -400,7 +403,7 @@ fn new_keys_end_the_old_recovery_key_and_say_which_backups_it_still_opens() {
     let rotated = app.rotate_keys(None).expect("it can be written");
     let new = rotated.recovery_key.groups.join("-");
     assert_eq!(
-        rotated.old_backups.len(),
+        rotated.rotated.old_backups.len(),
         1,
         "it is still openable with the old key"
     );
@@ -437,7 +440,7 @@ fn new_keys_with_an_app_lock_ask_for_the_passphrase() {
     let (machine, _) = household();
     let app = machine.start_open();
     let passphrase = "correct horse battery";
-    app.set_passphrase(Some(passphrase))
+    app.change_lock(None, Some(passphrase))
         .expect("it can be written");
     assert_eq!(
         code_of(app.rotate_keys(None)),
@@ -481,6 +484,409 @@ fn another_process_that_has_the_vault_open_is_locked_by_new_keys_and_opens_again
         "nor does it write"
     );
     assert_eq!(names(&one).len(), 3, "nothing was spoilt");
+}
+
+/// Flips one bit of a file in the usual folder.
+fn spoil(machine: &Machine, name: &str, at: usize) {
+    let files = machine.backups.files(USUAL);
+    let (_, bytes) = files.iter().find(|(file, _)| file == name).expect(name);
+    let mut bytes = bytes.clone();
+    bytes[at] ^= 1;
+    machine.backups.plant(USUAL, name, &bytes);
+}
+
+fn file_names(machine: &Machine) -> Vec<String> {
+    let files = machine.backups.files(USUAL).into_iter();
+    files.map(|(name, _)| name).collect()
+}
+
+/// What `doctor` says of backups.
+fn doctor(app: &Authenticator) -> couchkey_authenticator::Check {
+    let checks = app.check().into_iter();
+    let mut backups = checks.filter(|check| check.name == "backup");
+    backups.next().expect("the vault is open")
+}
+
+const DAY: u64 = 24 * 60 * 60;
+
+#[test]
+fn one_bit_flipped_in_the_newest_backup_and_the_good_ones_of_an_older_key_stay() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let good = app.back_up().expect("it can be written").name;
+    app.make_recovery_key(None).expect("it can be written");
+    machine.clock.advance(3_600);
+    let newest = app.back_up().expect("it can be written").name;
+    let whole = machine.backups.files(USUAL)[1].1.clone();
+    for at in (0..whole.len()).step_by(41).chain([whole.len() - 1]) {
+        machine.backups.plant(USUAL, &newest, &whole);
+        spoil(&machine, &newest, at);
+        assert_eq!(
+            code_of(app.remove_old_backups()),
+            Some(ErrorCode::NoBackup),
+            "bit {at}: nothing that opens takes their place"
+        );
+        assert!(file_names(&machine).contains(&good), "bit {at}: it stays");
+    }
+    machine.clock.advance(3_600);
+    app.back_up().expect("it can be written");
+    assert_eq!(app.remove_old_backups().expect("now"), 1, "one opens now");
+    let rows = app.backups().expect("answers").backups;
+    let seen: Vec<_> = rows
+        .iter()
+        .map(|row| (row.state, row.current_key))
+        .collect();
+    assert_eq!(seen[0], (BackupState::Good, true), "the new one");
+    assert_eq!(seen[1].0, BackupState::Damaged, "the spoilt one is named");
+    assert_eq!(seen.len(), 2, "and the old one is gone");
+}
+
+#[test]
+fn nothing_good_goes_while_no_newer_one_opens() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    for day in 0..10 {
+        machine.clock.set(NOW + day * DAY);
+        app.back_up().expect("it can be written");
+    }
+    let all = file_names(&machine);
+    assert_eq!(all.len(), 10, "ten");
+    for name in &all[1..] {
+        spoil(&machine, name, 500);
+    }
+    for day in 10..19 {
+        machine.clock.set(NOW + day * DAY);
+        app.back_up().expect("it can be written");
+        assert!(
+            file_names(&machine).contains(&all[0]),
+            "day {day}: fewer than ten newer ones open"
+        );
+    }
+    machine.clock.set(NOW + 19 * DAY);
+    app.back_up().expect("it can be written");
+    let left = file_names(&machine);
+    assert!(!left.contains(&all[0]), "ten newer ones do");
+    assert!(
+        all[1..].iter().all(|name| left.contains(name)),
+        "what is damaged is for a person to look at"
+    );
+}
+
+#[test]
+fn a_disk_that_does_not_give_back_what_is_written_keeps_the_older_ones() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let before = machine.backups.files(USUAL);
+    // In the same second, in the same ten minutes, and a day later.
+    for seconds in [0, 60, DAY] {
+        machine.clock.advance(seconds);
+        machine.backups.spoil_writes(true);
+        assert_eq!(
+            code_of(app.back_up()),
+            Some(ErrorCode::BackupUnproven),
+            "{seconds}: said"
+        );
+        assert_eq!(machine.backups.files(USUAL), before, "{seconds}: as before");
+    }
+    add(&app, &uri(3)).expect("it can be written");
+    let report = app.back_up_if_changed().expect("it is told");
+    assert_eq!(report.code, ErrorCode::BackupUnproven, "by itself too");
+    add(&app, &uri(4)).expect("it can be written");
+    app.lock();
+    assert_eq!(machine.backups.files(USUAL), before, "nor when it locks");
+    machine.backups.spoil_writes(false);
+    app.open().expect("answers");
+    app.back_up().expect("it can be written");
+    let report = app.verify_backup(&newest(&machine), &key);
+    assert_eq!(report.expect("it opens").accounts, 5, "and then it is good");
+}
+
+#[test]
+fn backups_of_the_older_recovery_key_stay_until_the_new_one_is_written_down() {
+    let (machine, old) = household();
+    let app = machine.start_open();
+    app.recovery_key_saved().expect("it can be written");
+    app.back_up().expect("it can be written");
+    app.make_recovery_key(None).expect("it can be written");
+    for n in 0..12 {
+        machine.clock.advance(60 + n % 2 * DAY);
+        app.back_up().expect("it can be written");
+    }
+    let opens = |(_, bytes): &(String, Vec<u8>)| app.verify_backup(bytes, &old).is_ok();
+    let by_old = |machine: &Machine| machine.backups.files(USUAL).iter().any(opens);
+    assert!(by_old(&machine), "perhaps nobody has seen the new one");
+    app.recovery_key_saved().expect("it can be written");
+    for _ in 0..10 {
+        machine.clock.advance(DAY);
+        app.back_up().expect("it can be written");
+    }
+    assert!(!by_old(&machine), "somebody has, and ten open with it");
+}
+
+#[test]
+fn backups_from_before_new_keys_stay_until_ten_newer_ones_open() {
+    let (machine, old) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let name = file_names(&machine)[0].clone();
+    app.rotate_keys(None).expect("it can be written");
+    app.recovery_key_saved().expect("it can be written");
+    for day in 0..9 {
+        machine.clock.set(NOW + 60 + day * DAY);
+        app.back_up().expect("it can be written");
+        assert!(file_names(&machine).contains(&name), "day {day}: it stays");
+    }
+    let rows = app.backups().expect("answers").backups;
+    assert_eq!(rows[9].state, BackupState::OtherKey, "and is not damaged");
+    let bytes = machine.backups.files(USUAL)[0].1.clone();
+    assert!(
+        app.verify_backup(&bytes, &old).is_ok(),
+        "for whom has its key"
+    );
+    machine.clock.set(NOW + 20 * DAY);
+    app.back_up().expect("it can be written");
+    assert!(!file_names(&machine).contains(&name), "ten newer ones open");
+}
+
+#[test]
+fn a_backup_with_a_damaged_account_takes_the_place_of_no_whole_one() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let whole = file_names(&machine)[0].clone();
+    drop(app);
+    // The account's bytes are spoilt in both files, and in the keyring.
+    for half in [Half::A, Half::B] {
+        if let Some(mut bytes) = machine.file.contents(half) {
+            let at = bytes.len() - 80;
+            bytes[at] ^= 1;
+            machine.file.put(half, Some(bytes));
+        }
+    }
+    for entry in machine.keyring.names() {
+        if entry.contains("/bundle-") {
+            machine.keyring.lose(&entry);
+        }
+    }
+    let app = machine.start_open();
+    assert_eq!(app.codes().expect("open").damaged.len(), 1, "it is damaged");
+    for day in 0..15 {
+        machine.clock.set(NOW + day * DAY);
+        for _ in 0..2 {
+            machine.clock.advance(60);
+            app.back_up().expect("it can be written");
+        }
+    }
+    let left = file_names(&machine);
+    assert!(left.contains(&whole), "the last one that has it");
+    assert_eq!(left.len(), 11, "the others go among themselves");
+    let rows = app.backups().expect("answers").backups;
+    assert_eq!(rows[0].state, BackupState::InPart, "said");
+    let bytes = app.read_backup(&whole).expect("it is there");
+    let done = app.restore_backup(&bytes, &key, None, false);
+    assert_eq!(done.expect("it opens").mended, 1, "and it brings it back");
+}
+
+#[test]
+fn a_drill_opens_the_newest_backup_that_opens_and_names_the_damaged_one() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    add(&app, &uri(3)).expect("it can be written");
+    machine.clock.advance(DAY);
+    let damaged = app.back_up().expect("it can be written").name;
+    spoil(&machine, &damaged, 700);
+    let drill = app.drill(&key).expect("the vault is open");
+    let backup = drill.backup.expect("an older one opens");
+    assert_eq!((backup.matching, backup.missing), (3, 1), "that one");
+    assert_eq!(
+        drill.damaged_backups,
+        std::slice::from_ref(&damaged),
+        "by name"
+    );
+    assert_eq!(drill.backup_made_at, Some(NOW as u32), "with its own date");
+
+    let check = doctor(&app);
+    assert!(!check.good, "{check:?}");
+    assert!(check.message.contains(&damaged), "{check:?}");
+    assert!(
+        check.message.contains("1 day old"),
+        "the good one: {check:?}"
+    );
+    assert!(check.hint.contains("couchkey backup"), "{check:?}");
+
+    // The next opening sees that what it has is in no backup that opens.
+    let again = machine.start_open();
+    machine.clock.advance(60);
+    assert_eq!(again.back_up_if_behind(), None, "no trouble");
+    let rows = again.backups().expect("answers").backups;
+    assert_eq!(rows[0].state, BackupState::Good, "so it made one");
+    assert_eq!(rows.len(), 3, "beside the others");
+}
+
+#[test]
+fn backups_dated_in_the_future_push_out_no_real_one_and_hide_none() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    for day in 0..10 {
+        machine.clock.set(NOW + day * DAY);
+        app.back_up().expect("it can be written");
+    }
+    let real = file_names(&machine);
+    for day in 0..12 {
+        machine.clock.set(2_100_000_000 + day * DAY);
+        add(&app, &uri(10 + day as usize)).expect("it can be written");
+        app.back_up().expect("it can be written");
+    }
+    // The clock is right again, sixty days later.
+    for day in 70..73 {
+        machine.clock.set(NOW + day * DAY);
+        add(&app, &uri(30 + day as usize)).expect("it can be written");
+        app.back_up().expect("it can be written");
+    }
+    let left = file_names(&machine);
+    let right: Vec<_> = left.iter().filter(|name| !name.contains("-2036")).collect();
+    assert_eq!(right.len(), 10, "ten with right dates: {left:?}");
+    assert!(right.contains(&&real[9]), "those of before among them");
+    assert!(left.len() <= 20, "and at most ten others: {left:?}");
+
+    let rows = app.backups().expect("answers").backups;
+    assert_eq!(rows[0].days_old, Some(0), "the newest is of today");
+    assert_eq!(rows[0].dated, BackupDate::Plausible, "{:?}", rows[0]);
+    let future = rows.iter().filter(|row| row.name.contains("-2036"));
+    for row in future {
+        let seen = (row.dated, row.days_old);
+        assert_eq!(seen, (BackupDate::Future, None), "never 0 days old");
+    }
+    let drill = app.drill(&key).expect("the vault is open");
+    let backup = drill.backup.expect("there is one");
+    assert_eq!(backup.missing, 0, "the drill proves the right file");
+    assert_eq!(backup.of, 18, "with everything in it");
+}
+
+#[test]
+fn a_backup_of_sixty_days_ago_is_not_zero_days_old_because_a_clock_was_ahead() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    machine.clock.set(2_100_000_000);
+    app.back_up().expect("it can be written");
+    machine.clock.set(NOW + 60 * DAY);
+    let check = doctor(&app);
+    assert!(
+        !check.message.contains("days old") && !check.message.contains("today"),
+        "{check:?}"
+    );
+    assert!(
+        check.message.contains("dated in the future")
+            && check.message.contains("this computer's clock"),
+        "{check:?}"
+    );
+    // A drill of that day is no proof "0 days ago" either.
+    machine.clock.set(2_100_000_000);
+    let key = app
+        .make_recovery_key(None)
+        .expect("it can be written")
+        .groups;
+    app.back_up().expect("it can be written");
+    let drill = app.drill(&key.join("-")).expect("the vault is open");
+    assert!(drill.proven_at.is_some(), "proven, then");
+    machine.clock.set(NOW + 60 * DAY);
+    app.back_up().expect("it can be written");
+    let check = doctor(&app);
+    assert!(check.message.contains("from today"), "made now: {check:?}");
+    assert!(!check.message.contains("days ago: 0"), "{check:?}");
+}
+
+#[test]
+fn generations_order_backups_whatever_the_clock_says() {
+    let (machine, key) = household();
+    let app = machine.start_open();
+    machine.clock.set(NOW + 10 * DAY);
+    app.back_up().expect("it can be written");
+    machine.clock.set(NOW + 5 * DAY);
+    add(&app, &uri(3)).expect("it can be written");
+    let later = app.back_up().expect("it can be written");
+    machine.clock.set(NOW + 11 * DAY);
+    let rows = app.backups().expect("answers").backups;
+    assert_eq!(rows[0].name, later.name, "the one with more in it");
+    assert_eq!(rows[0].days_old, Some(6), "with its own age");
+    let drill = app.drill(&key).expect("the vault is open");
+    assert_eq!(drill.backup.expect("there is one").missing, 0, "that one");
+    assert_eq!(machine.start_open().back_up_if_behind(), None, "no trouble");
+}
+
+/// Whoever opens a backup has the key of the vault, whichever recovery key that took. So a new recovery key does not end
+/// the old one together with such a backup: only new keys do. It is said where a recovery key is made.
+#[test]
+fn an_old_recovery_key_and_a_backup_from_before_open_the_vault_until_it_gets_new_keys() {
+    let (machine, old) = household();
+    let app = machine.start_open();
+    app.back_up().expect("it can be written");
+    let before = newest(&machine);
+    app.make_recovery_key(None).expect("it can be written");
+    add(&app, &uri(3)).expect("it can be written");
+    let by_old_backup = || {
+        let device = machine.keyring.names().into_iter();
+        let device = device.filter(|name| name.ends_with("/device-key"));
+        device.for_each(|name| assert!(machine.keyring.lose(&name), "it is there"));
+        let thief = machine.start();
+        let done = thief.restore_backup(&before, &old, None, false);
+        done.map(|done| (done.into, names(&thief).len()))
+    };
+    let opened = by_old_backup().expect("as the words say");
+    assert_eq!(
+        opened,
+        (RestoreInto::ClosedVault, 4),
+        "and what came since, too"
+    );
+    let app = machine.start_open();
+    app.rotate_keys(None).expect("it can be written");
+    assert_eq!(
+        code_of(by_old_backup()),
+        Some(ErrorCode::BackupOfAnotherVault),
+        "new keys end that"
+    );
+}
+
+#[test]
+fn a_vault_in_a_folder_of_its_own_makes_no_backup_by_itself_before_it_is_told_where() {
+    let (machine, _) = household();
+    machine.backups.only_where_told();
+    let app = machine.start_open();
+    assert_eq!(app.back_up_if_behind(), None, "no word after an opening");
+    add(&app, &uri(3)).expect("it can be written");
+    assert_eq!(app.back_up_if_changed(), None, "nor after each change");
+    add(&app, &uri(4)).expect("it can be written");
+    app.lock();
+    assert_eq!(machine.backups.writes(), 0, "none is made");
+    app.open().expect("answers");
+    assert!(
+        !app.status().notices.contains(&Notice::BackupFailed),
+        "nothing failed"
+    );
+    let not_chosen = Some(ErrorCode::BackupFolderNotChosen);
+    let view = app.backups().expect("answers");
+    assert_eq!(view.problem.map(|p| p.code), not_chosen, "it is said here");
+    let check = doctor(&app);
+    assert!(
+        check.message.contains("--auto"),
+        "said, with a cure: {check:?}"
+    );
+    assert_eq!(code_of(app.back_up()), not_chosen, "where to?");
+    assert_eq!(
+        code_of(app.set_backups(&BackupChoice::Usual)),
+        not_chosen,
+        "nothing is usual"
+    );
+    app.back_up_to("/srv/once").expect("this once");
+    assert_eq!(machine.backups.files("/srv/once").len(), 1, "there");
+    let chosen = BackupChoice::Folder("/srv/backups".to_owned());
+    app.set_backups(&chosen).expect("it can be written");
+    machine.clock.advance(3_600);
+    add(&app, &uri(5)).expect("it can be written");
+    assert_eq!(app.back_up_if_changed(), None, "no trouble");
+    assert_eq!(machine.backups.files("/srv/backups").len(), 2, "by itself");
 }
 
 /// What is done with backups and keys, as functions of the app, the recovery key and a backup.

@@ -121,6 +121,35 @@ fn with_a_keyring_nothing_is_asked_and_no_place_holds_the_secret() {
     }
 }
 
+/// GNOME Keyring runs, has made no keyring, and nobody can be asked to name a password for one: WSL, SSH, a container.
+#[test]
+fn with_only_a_session_collection_doctor_and_init_say_passphrase() {
+    let session = Session::builder().without_keyring().start();
+    session.start_keyring_locked();
+    let doctor = couchkey(&session, &["doctor"], "");
+    assert!(
+        doctor.stdout.contains("opens with a passphrase")
+            && !doctor.stdout.contains("The keyring answers"),
+        "doctor says what init will do: {}",
+        doctor.stdout
+    );
+    let init = couchkey(&session, &["--json", "init"], "");
+    assert_eq!(
+        init.refusal(),
+        (Some(3), "passphrase_needed".into()),
+        "a script is told what is missing"
+    );
+    let made = couchkey(&session, &["init"], "correct horse battery staple\n");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    assert!(
+        made.stderr.contains("opens with a passphrase"),
+        "and a person why: {}",
+        made.stderr
+    );
+    let list = couchkey(&session, &["list"], "correct horse battery staple\n");
+    assert_eq!(list.code, Some(0), "{}", list.stderr);
+}
+
 #[test]
 fn a_locked_keyring_is_locked_and_nothing_else() {
     let session = Session::start();
@@ -194,6 +223,45 @@ fn a_wiped_keyring_needs_the_recovery_key_and_never_makes_a_new_one_by_itself() 
         &code(&session, ""),
         "as before, without being asked for anything",
     );
+}
+
+/// Row 17 for `lock on`: what shows the new recovery key fails, so nothing is changed.
+#[test]
+fn a_lock_whose_recovery_key_nobody_saw_is_not_turned_on_and_the_old_key_stays_good() {
+    let session = Session::start();
+    let key = set_up(&session);
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("Linux has it");
+    let (reader, nobody_reads) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let ways: [(&str, Stdio); 2] = [
+        ("a full disk", full.into()),
+        ("a pipe without a reader", nobody_reads.into()),
+    ];
+    for (name, out) in ways {
+        let mut command = session.command(desktop::cli());
+        command.args(["lock", "on"]).stdout(out);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the command line was built");
+        let mut stdin = child.stdin.take().expect("piped");
+        // It may have ended before it was asked for one.
+        let _ = stdin.write_all(b"wide open window\n");
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success(), "{name}: {said}");
+        assert!(said.contains("Nothing was changed"), "{name}: {said}");
+        assert_all_is_there(&code(&session, ""), "no lock is on");
+        let drill = couchkey(&session, &["drill"], &format!("{key}\n"));
+        assert_eq!(drill.code, Some(0), "{name}: {}", drill.stderr);
+    }
+    let on = couchkey(&session, &["lock", "on"], "wide open window\n");
+    assert_eq!(on.code, Some(0), "{}", on.stderr);
+    let passphrase = "wide open window\n";
+    let drill = couchkey(&session, &["drill"], &format!("{passphrase}{key}\n"));
+    assert_ne!(drill.code, Some(0), "seen, and so the old one ended");
 }
 
 #[test]

@@ -17,7 +17,9 @@ const MUTATIONS: &[(&str, u32)] = &[
     ("head", 60_000),
     ("recovery_key", 60_000),
     ("import", 60_000),
+    ("vault_sealed", 6_000),
     ("keepass", 6_000),
+    ("keepass_4", 6_000),
     ("picture", 6_000),
 ];
 
@@ -114,9 +116,21 @@ fn seeds(name: &str) -> Vec<Vec<u8>> {
             seeds.extend(files(&root.join("vectors/import")));
             seeds.push(uri(1).into_bytes());
         }
+        "vault_sealed" => seeds.extend(fuzz::sealed::vault_seeds()),
         // Its first bytes are in the corpus.
         "keepass" => {}
-        "picture" => seeds.extend(files(&root.join("vectors/qr"))),
+        "keepass_4" => {
+            let documents = files(&root.join("fuzz/corpus/keepass"));
+            seeds.extend(
+                documents
+                    .iter()
+                    .flat_map(|xml| fuzz::sealed::kdbx_seeds(xml)),
+            );
+        }
+        "picture" => {
+            seeds.extend(files(&root.join("vectors/qr")));
+            seeds.extend(files(&root.join("vectors/pictures")));
+        }
         other => panic!("{other} has no seeds"),
     }
     seeds

@@ -10,6 +10,7 @@ use std::{
 };
 
 use couchkey_authenticator::qr;
+use couchkey_formats::{export::read_migration, import};
 use couchkey_otp::otpauth;
 use couchkey_tests::{
     desktop::{
@@ -22,7 +23,6 @@ use couchkey_tests::{
     },
     machine::uri,
 };
-use couchkey_vault::{export::read_migration, import};
 
 /// The secret of the first account of `tests/vectors/import/README.md`.
 const FIRST: &str = "5S24Y4H6ETBWETMVZ4BT6NCI63XZVNXB";
@@ -49,26 +49,26 @@ fn a_file_of_another_app_comes_in_after_a_yes_and_nothing_before() {
     screen(&window, "welcome");
     click(&window, "welcome-other");
     click(&window, "other-import");
-    screen(&window, "import");
-    window.choose_file(&of("import-file-input"), sample("aegis-plain.json"));
-    window.wait_for(&of("import-row"), PATIENCE);
-    assert_all_eight(&window, "import-row");
+    screen(&window, "add");
+    window.choose_file(&of("add-file-input"), sample("aegis-plain.json"));
+    window.wait_for(&of("preview-row"), PATIENCE);
+    assert_all_eight(&window, "preview-row");
     assert!(nothing_is_kept(), "a preview is no yes");
-    click(&window, "import-reset");
-    window.wait_for(&of("import-choose"), PATIENCE);
+    click(&window, "preview-back");
+    window.wait_for(&of("app-choose"), PATIENCE);
     assert!(nothing_is_kept(), "and no is no");
 
-    window.choose_file(&of("import-file-input"), sample("aegis-encrypted.json"));
-    window.type_into(&of("import-password"), "guess");
-    click(&window, "import-open");
+    window.choose_file(&of("add-file-input"), sample("aegis-encrypted.json"));
+    window.type_into(&of("sealed-password"), "guess");
+    click(&window, "sealed-open");
     window.wait_for("[data-code='import_wrong_password']", PATIENCE);
     assert!(nothing_is_kept(), "nobody has opened it");
-    window.fill(&of("import-password"), "test");
-    click(&window, "import-open");
-    window.wait_for(&of("import-row"), PATIENCE);
-    assert_all_eight(&window, "import-row");
+    window.fill(&of("sealed-password"), "test");
+    click(&window, "sealed-open");
+    window.wait_for(&of("preview-row"), PATIENCE);
+    assert_all_eight(&window, "preview-row");
     assert!(nothing_is_kept(), "a password is no yes");
-    click(&window, "import-add");
+    click(&window, "preview-save");
     screen(&window, "recovery");
     click(&window, "recovery-later");
     screen(&window, "codes");
@@ -89,14 +89,14 @@ fn a_file_of_another_app_comes_in_after_a_yes_and_nothing_before() {
          document.body.dispatchEvent(new DragEvent('drop', { dataTransfer: files, bubbles: true, cancelable: true }))",
         vec![text.into()],
     );
-    screen(&window, "import");
-    window.wait_for(&of("import-here"), PATIENCE);
+    screen(&window, "add");
+    window.wait_for(&of("preview-here"), PATIENCE);
     assert!(
-        window.text(&of("import-here")).contains('8'),
+        window.text(&of("preview-here")).contains('8'),
         "all of them are here already"
     );
     assert!(
-        window.exists(&format!("{}:disabled", of("import-add"))),
+        window.exists(&format!("{}:disabled", of("preview-save"))),
         "so there is nothing to add"
     );
 }
@@ -144,7 +144,7 @@ fn what_goes_out_asks_for_the_passphrase_again_and_is_read_off_the_file_and_the_
     assert_eq!(mode & 0o777, 0o600, "for its owner's eyes alone");
     let written = fs::read(&to).expect("it is there");
     let mut go_on = |_| std::ops::ControlFlow::Continue(());
-    let read = import::read(&written, None, &|_| Vec::new(), &mut go_on);
+    let read = import::read(&written, None, &mut go_on);
     let read = read.expect("it is Aegis' own format").accounts;
     let read = read
         .iter()
@@ -227,13 +227,20 @@ fn a_backup_goes_into_the_chosen_folder_after_a_change_and_the_drill_proves_it()
     screen(&window, "codes");
     let mut second = PathBuf::new();
     wait_until(
-        "a backup with the change, in place of the one of a minute ago",
+        "a backup with the change, and of ten minutes no more than one",
         Duration::from_secs(PATIENCE),
         || {
             let found = backups(&folder);
-            second = found[0].clone();
-            found.len() == 1 && second != first
+            let spans: BTreeSet<String> = found.iter().map(|file| ten_minutes_of(file)).collect();
+            let one_each = spans.len() == found.len();
+            second = found.into_iter().max().expect("one is kept");
+            second != first && one_each
         },
+    );
+    assert_eq!(
+        first.exists(),
+        ten_minutes_of(&first) != ten_minutes_of(&second),
+        "it takes the place of the one of a minute ago, unless ten minutes ended between them"
     );
     let file = second.to_str().expect("a plain path");
     let report = couchkey(&session, &["--json", "verify-backup", file], &key);
@@ -304,13 +311,24 @@ fn read_off_the_display(session: &Session, window: &Window<'_>, name: &str) -> S
     let path = session.home().join(name);
     window.screenshot(&path);
     let picture = fs::read(&path).expect("it was just taken");
-    let [ours] = qr::texts(&picture)
-        .try_into()
-        .unwrap_or_else(|found: Vec<_>| panic!("{} codes in sight instead of one", found.len()));
+    let picture = qr::read_picture(&picture).expect("a picture");
+    let found = qr::decode(&picture, qr::Effort::Still);
+    let [ours] = found.as_slice() else {
+        panic!("{} codes in sight instead of one", found.len())
+    };
+    let ours = ours.text().expect("one that is whole");
     let path = path.to_str().expect("a plain path");
     let theirs = session.run("zbarimg", ["--quiet", "--raw", path]);
-    assert_eq!(theirs.trim_end(), ours.as_str(), "zbar reads the same");
+    assert_eq!(theirs.trim_end(), ours, "zbar reads the same");
     ours.to_string()
+}
+
+/// In which ten minutes a backup was made, by its name: `couchkey-9f3a12bc-20261124T153` of `…T153005Z.couchkey`.
+fn ten_minutes_of(backup: &Path) -> String {
+    let name = backup.file_name().expect("it has a name");
+    let name = name.to_str().expect("a plain name");
+    let until = name.len() - "005Z.couchkey".len();
+    name[..until].to_owned()
 }
 
 /// The backups in a folder; nothing else may be there.

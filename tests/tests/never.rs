@@ -1,11 +1,13 @@
 //! What may never happen, one test a sentence; and every crash point of every change.
 
+use std::sync::{Arc, Mutex};
+
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode,
-    ports::{FileError, KeyringError},
-    view::{AddAll, EditForm, KeyringKind, LockKind, Notice, VaultState},
+    Authenticator, Error, ErrorCode, Parts, Source,
+    ports::{FileError, Keyring, KeyringError},
+    view::{EditForm, KeyringKind, LockKind, Notice, Selection, VaultState, Way},
 };
-use couchkey_tests::machine::{Machine, NOW, SECRET, add, all, export_of, names, uri};
+use couchkey_tests::machine::{AtOnce, Machine, NOW, SECRET, add, all, export_of, names, uri};
 use couchkey_vault::Half;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -19,7 +21,7 @@ fn household() -> (Machine, String) {
     for n in 0..3 {
         add(&app, &uri(n)).expect("it can be written");
     }
-    let key = app.make_recovery_key().expect("it can be written");
+    let key = app.make_recovery_key(None).expect("it can be written");
     (machine, key.groups.join("-"))
 }
 
@@ -174,7 +176,7 @@ fn the_status_says_since_when_there_is_a_recovery_key() {
     let app = machine.start();
     app.create_vault(None).expect("a fresh machine");
     assert_eq!(app.status().recovery_made, None, "there is none yet");
-    app.make_recovery_key().expect("it can be written");
+    app.make_recovery_key(None).expect("it can be written");
     assert_eq!(
         app.status().recovery_made.map(u64::from),
         Some(NOW),
@@ -189,16 +191,15 @@ fn the_status_says_since_when_there_is_a_recovery_key() {
 
 #[test]
 fn a_locked_keyring_is_never_no_entry() {
-    for error in [KeyringError::Locked, KeyringError::TimedOut] {
+    for (error, code) in [
+        (KeyringError::Locked, ErrorCode::KeyringLocked),
+        (KeyringError::TimedOut, ErrorCode::KeyringSilent),
+    ] {
         let (machine, _) = household();
         machine.keyring.fail_always(error);
         let app = machine.start();
         let status = app.open().expect("trouble is an answer");
-        assert_eq!(
-            status.trouble.map(|r| r.code),
-            Some(ErrorCode::KeyringLocked),
-            "{error}"
-        );
+        assert_eq!(status.trouble.map(|r| r.code), Some(code), "{error}");
         machine.keyring.heal();
         assert_eq!(
             app.open().expect("again").state,
@@ -207,6 +208,59 @@ fn a_locked_keyring_is_never_no_entry() {
         );
         assert_eq!(names(&app), ALL_THREE, "nothing was lost");
     }
+}
+
+#[test]
+fn a_keyring_that_does_not_answer_can_be_gone_on_without_and_keeps_what_it_has() {
+    let machine = Machine::new();
+    machine.keyring.fail_always(KeyringError::TimedOut);
+    let app = machine.start();
+    let status = app.open().expect("trouble is an answer");
+    assert_eq!(status.ways, [Way::Retry, Way::WithoutKeyring]);
+    let status = app.open_without_keyring().expect("answers");
+    assert_eq!(
+        (status.state, status.keyring),
+        (VaultState::None, KeyringKind::Missing),
+        "as on a computer without a keyring"
+    );
+    app.create_vault(Some("correct horse battery"))
+        .expect("no keyring is asked");
+    add(&app, &uri(1)).expect("it can be written");
+    let again = machine.start();
+    again
+        .unlock("correct horse battery")
+        .expect("the passphrase opens it, at every start");
+    assert_eq!(names(&again).len(), 1, "it is there");
+    assert!(machine.keyring.snapshot().is_empty(), "nothing went there");
+
+    // A vault whose key that keyring has: nothing is made beside it, and the recovery key needs a passphrase.
+    let (machine, key) = household();
+    let entries = machine.keyring.snapshot();
+    machine.keyring.fail_always(KeyringError::TimedOut);
+    let app = machine.start();
+    app.open().expect("trouble is an answer");
+    let status = app.open_without_keyring().expect("trouble is an answer");
+    assert_eq!(
+        status.trouble.map(|report| report.code),
+        Some(ErrorCode::KeyringUnavailable)
+    );
+    assert_eq!(status.ways, [Way::Retry, Way::RecoveryKey, Way::Backup]);
+    assert_eq!(
+        code_of(app.create_vault(Some("correct horse battery"))),
+        Some(ErrorCode::VaultExists)
+    );
+    machine.keyring.heal();
+    assert_eq!(
+        app.open().expect("answers").state,
+        VaultState::Open,
+        "whoever tries again asks the keyring again"
+    );
+    app.lock();
+    app.open_without_keyring().expect("trouble is an answer");
+    app.recover(&key, Some("correct horse battery"))
+        .expect("the recovery key and a passphrase do without it");
+    assert_eq!(names(&app), ALL_THREE, "from the files");
+    assert_eq!(machine.keyring.snapshot(), entries, "what it has stays");
 }
 
 #[test]
@@ -221,7 +275,7 @@ fn a_locked_keyring_with_no_file_is_never_a_first_run() {
         "nobody can know what is in there"
     );
     assert_eq!(
-        code_of(app.create_vault(Some("a long passphrase"))),
+        code_of(app.create_vault(Some("correct horse battery"))),
         Some(ErrorCode::KeyringLocked),
         "and no vault is made on a guess"
     );
@@ -343,13 +397,37 @@ fn nothing_is_deleted_at_once() {
     machine.clock.set(NOW + 60 * day + day);
     assert_eq!(
         machine.start_open().trash().expect("open")[0].days_left,
-        7,
+        30,
         "once more it is looked at"
     );
-    machine.clock.set(NOW + 70 * day);
+    machine.clock.set(NOW + 92 * day);
     assert!(
         machine.start_open().trash().expect("open").is_empty(),
-        "after thirty days it is gone"
+        "after thirty days more it is gone"
+    );
+}
+
+/// The clock is in 2020 when the account is removed; and later, for a while, again.
+#[test]
+fn an_account_removed_by_a_clock_in_2020_is_there_for_thirty_days() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let id = app.codes().expect("open").accounts[1].id.clone();
+    let (in_2020, day) = (1_600_000_000, 24 * 60 * 60);
+    machine.clock.set(in_2020);
+    app.remove(&id).expect("it can be written");
+    for days in [0, 1, 8, 15, 29] {
+        machine.clock.set(NOW + days * day);
+        let rows = machine.start_open().trash().expect("open");
+        assert_eq!(rows[0].days_left, 30 - days as u32, "day {days}");
+    }
+    machine.clock.set(in_2020);
+    let rows = machine.start_open().trash().expect("open");
+    assert_eq!(rows.len(), 1, "such a clock empties nothing");
+    machine.clock.set(NOW + 31 * day);
+    assert!(
+        machine.start_open().trash().expect("open").is_empty(),
+        "thirty days after it was first seen there"
     );
 }
 
@@ -483,7 +561,7 @@ fn where_there_is_no_keyring_a_passphrase_is_required() {
     app.unlock("correct horse battery").expect("right");
     assert_eq!(names(&app), ["person0"], "there it is");
     assert_eq!(
-        code_of(app.set_passphrase(None)),
+        code_of(app.set_passphrase(Some("correct horse battery"), None)),
         Some(ErrorCode::PassphraseNeeded),
         "it cannot be taken off"
     );
@@ -493,11 +571,10 @@ fn where_there_is_no_keyring_a_passphrase_is_required() {
 fn the_app_lock_needs_both_and_can_be_taken_off() {
     let (machine, _) = household();
     let app = machine.start_open();
-    let status = app
-        .set_passphrase(Some("correct horse battery"))
+    app.change_lock(None, Some("correct horse battery"))
         .expect("it can be written");
     assert_eq!(
-        status.lock,
+        app.status().lock,
         Some(LockKind::Strong),
         "passphrase and device key"
     );
@@ -520,7 +597,9 @@ fn the_app_lock_needs_both_and_can_be_taken_off() {
     app.unlock("correct horse battery").expect("right");
     assert_eq!(names(&app), ALL_THREE, "there they are");
     assert_eq!(
-        app.set_passphrase(None).expect("it can be written").lock,
+        app.set_passphrase(Some("correct horse battery"), None)
+            .expect("it can be written")
+            .lock,
         Some(LockKind::Device),
         "off again"
     );
@@ -528,10 +607,44 @@ fn the_app_lock_needs_both_and_can_be_taken_off() {
 }
 
 #[test]
+fn a_start_reads_each_half_of_the_file_once() {
+    let (machine, _) = household();
+    let app = machine.start();
+    let before = machine.file.read_calls();
+    assert_eq!(app.open().expect("answers").state, VaultState::Open);
+    assert_eq!(names(&app), ALL_THREE, "and shows what is in it");
+    assert_eq!(machine.file.read_calls() - before, 2, "two halves");
+}
+
+#[test]
+fn what_another_process_saves_while_the_keyring_asks_is_opened() {
+    let (machine, _) = household();
+    let other = Mutex::new(Some(machine.start_open()));
+    let keyring = machine.keyring.clone();
+    let app = Authenticator::new(Parts {
+        system_keyring: Box::new(move || {
+            if let Some(other) = other.lock().expect("no test fails in there").take() {
+                add(&other, &uri(7)).expect("it can be written");
+            }
+            Ok(Arc::new(keyring.clone()) as Arc<dyn Keyring>)
+        }),
+        ..machine.parts()
+    });
+    let status = app.open().expect("answers");
+    assert_eq!(
+        (status.state, status.notices.contains(&Notice::CameBack)),
+        (VaultState::Open, false)
+    );
+    assert_eq!(names(&app).len(), 4, "the newest of all");
+}
+
+#[test]
 fn locking_drops_codes_and_previews() {
     let (machine, _) = household();
     let app = machine.start_open();
-    let preview = app.preview_text(&uri(7)).expect("a good URI");
+    let preview = app
+        .preview(Source::Text(&uri(7)), &mut |_| ())
+        .expect("a good URI");
     let status = app.lock();
     assert_eq!(status.state, VaultState::Locked, "locked");
     assert_eq!(
@@ -542,7 +655,7 @@ fn locking_drops_codes_and_previews() {
     assert!(app.pending_preview().is_none(), "no preview");
     app.open().expect("opens");
     assert_eq!(
-        code_of(app.add(&all(&preview))),
+        code_of(app.add(&all(&preview), &mut |_| ())),
         Some(ErrorCode::PreviewGone),
         "its tokens are dead"
     );
@@ -576,7 +689,7 @@ fn making_a_new_recovery_key_ends_the_older_one() {
     let (machine, old) = household();
     let app = machine.start_open();
     let new = app
-        .make_recovery_key()
+        .make_recovery_key(None)
         .expect("it can be written")
         .groups
         .join("-");
@@ -609,10 +722,13 @@ const CHANGES: [Change; 9] = [
     ("remove", |app| app.remove(&first_id(app))),
     ("move", |app| app.move_account(&first_id(app), 2)),
     ("set a passphrase", |app| {
-        app.set_passphrase(Some("correct horse battery")).map(drop)
+        let today =
+            (app.status().lock != Some(LockKind::Device)).then_some("correct horse battery");
+        app.change_lock(today, Some("correct horse battery"))
+            .map(drop)
     }),
     ("make a recovery key", |app| {
-        app.make_recovery_key().map(drop)
+        app.make_recovery_key(None).map(drop)
     }),
     ("new keys", |app| app.rotate_keys(None).map(drop)),
     ("settings", |app| {
@@ -621,8 +737,9 @@ const CHANGES: [Change; 9] = [
         app.set_settings(&settings)
     }),
     ("import thirty", |app| {
-        app.import_file(Zeroizing::new(export_of(30).into_bytes()), &mut |_| ())?;
-        app.add_all(&AddAll::default(), &mut |_| ()).map(drop)
+        let export = Zeroizing::new(export_of(30).into_bytes());
+        let preview = app.preview(Source::File(export), &mut |_| ())?;
+        app.add(&Selection::of(&preview), &mut |_| ()).map(drop)
     }),
 ];
 

@@ -9,12 +9,12 @@ use std::{
 };
 
 use couchkey_authenticator::view::VaultState;
+use couchkey_formats::import;
 use couchkey_tests::{
     machine::{add, uri},
     proof::{Picture, Plan, on_disk},
     recorder::{Call, count, fail_nth, record},
 };
-use couchkey_vault::import;
 use sha2::{Digest, Sha256};
 
 const CHANGER: &str = env!("CARGO_BIN_EXE_changer");
@@ -264,7 +264,7 @@ fn every_call_of_an_export_that_fails_leaves_no_half_of_it_and_the_vault_as_it_w
 fn is_whole(found: &Image) -> bool {
     let mut go_on = |_| ControlFlow::Continue(());
     found.values().all(|bytes| {
-        import::read(bytes, None, &|_| Vec::new(), &mut go_on)
+        import::read(bytes, None, &mut go_on)
             .is_ok_and(|read| read.accounts.len() == 3 && read.skipped.is_empty())
     })
 }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use couchkey_authenticator::qr::{self, Effort, Grey};
-use couchkey_tests::pictures::{Kind, draw};
+use couchkey_qr::{self as qr, Effort, Grey};
+use couchkey_tests::pictures::{Kind, Picture, appended, beside, draw};
 
 fn sorted(texts: impl IntoIterator<Item = String>) -> Vec<String> {
     let mut texts: Vec<String> = texts.into_iter().collect();
@@ -14,7 +14,7 @@ fn sorted(texts: impl IntoIterator<Item = String>) -> Vec<String> {
 fn texts(image: &Grey, effort: Effort) -> Vec<String> {
     qr::decode(image, effort)
         .iter()
-        .map(|found| found.text.to_string())
+        .filter_map(|found| found.text().map(str::to_owned))
         .collect()
 }
 
@@ -93,4 +93,129 @@ fn codes_of_a_page_come_row_by_row() {
             "drawn in rows of three, from the top left"
         );
     }
+}
+
+const LINK: &str =
+    "otpauth://totp/StreamTV:alice?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=StreamTV";
+
+fn grey(picture: &Picture) -> Grey {
+    Grey::new(picture.width, picture.height, picture.luma.clone())
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// What `parts` makes of these pictures, one after the other; `None` for parts that are not of one text.
+fn said(parts: &mut qr::Parts, pictures: &[Picture]) -> Vec<Option<String>> {
+    let found = pictures.iter().flat_map(|picture| {
+        let found = qr::decode(&grey(picture), Effort::Still);
+        assert!(!found.is_empty(), "each picture is read");
+        found
+    });
+    let texts = parts.take_in(found.collect::<Vec<_>>()).into_iter();
+    texts
+        .map(|text| text.ok().map(|text| text.to_string()))
+        .collect()
+}
+
+#[test]
+fn structured_append_is_joined_in_any_order_and_a_part_is_never_a_text() {
+    for (text, of) in [
+        (LINK, 2),
+        (LINK, 3),
+        (LINK, 16),
+        ("電視 StreamTV ✓ Café", 5),
+    ] {
+        for effort in [Effort::Frame, Effort::Still] {
+            for picture in appended(text, of, None) {
+                let found = qr::decode(&grey(&picture), effort);
+                assert_eq!(found.len(), 1, "{of} parts, {effort:?}: each is read");
+                assert_eq!(found[0].text(), None, "and is no text of its own");
+            }
+        }
+        let mut pictures = appended(text, of, None);
+        let of = pictures.len();
+        pictures.rotate_left(1);
+        pictures.swap(0, of - 1);
+        let mut parts = qr::Parts::default();
+        for (n, picture) in pictures.iter().enumerate().take(of - 1) {
+            let picture = std::slice::from_ref(picture);
+            assert!(said(&mut parts, picture).is_empty(), "not all are here yet");
+            let waiting = parts.waiting().expect("the others are waited for");
+            assert_eq!(
+                (usize::from(waiting.of), waiting.have.len()),
+                (of, n + 1),
+                "how far it is"
+            );
+        }
+        let whole = said(&mut parts, &pictures[of - 1..]);
+        assert_eq!(
+            whole,
+            [Some(text.to_owned())],
+            "the whole, whatever came first"
+        );
+        assert_eq!(parts.waiting(), None, "nothing is missing");
+        let again = said(&mut parts, &pictures[..1]);
+        assert_eq!(
+            again,
+            [Some(text.to_owned())],
+            "a part that stays in view says it again"
+        );
+    }
+}
+
+#[test]
+fn structured_append_on_one_page_is_one_text() {
+    let mut parts = qr::Parts::default();
+    let page = beside(&appended(LINK, 2, None));
+    assert_eq!(
+        said(&mut parts, &[page]),
+        [Some(LINK.to_owned())],
+        "both parts on a page"
+    );
+}
+
+#[test]
+fn structured_append_never_joins_parts_of_different_wholes() {
+    let other = LINK.replace(
+        "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
+        "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+    );
+    let other = other.replace("alice", "berta");
+    let (ours, theirs) = (appended(LINK, 2, None), appended(&other, 2, None));
+    let mut parts = qr::Parts::default();
+    let [first, second] = ours.try_into().unwrap_or_else(|_| panic!("two"));
+    let [third, fourth] = theirs.try_into().unwrap_or_else(|_| panic!("two"));
+    assert!(
+        said(&mut parts, &[first, fourth]).is_empty(),
+        "one part of each"
+    );
+    let texts = said(&mut parts, &[third, second]);
+    assert_eq!(
+        texts,
+        [Some(other), Some(LINK.to_owned())],
+        "each with its own"
+    );
+
+    // The parity is the only thing that tells them apart; where it is the same by chance, it does not fit in the end.
+    let right = LINK.bytes().fold(0, |parity, byte| parity ^ byte);
+    let stranger = appended(&LINK.replace("alice", "bobby"), 2, Some(right)).remove(0);
+    let second = appended(LINK, 2, None).remove(1);
+    let mut parts = qr::Parts::default();
+    assert_eq!(
+        said(&mut parts, &[stranger, second]),
+        [None],
+        "refused, not guessed"
+    );
+    let spoilt = appended(LINK, 2, Some(right ^ 1));
+    assert_eq!(
+        said(&mut qr::Parts::default(), &spoilt),
+        [None],
+        "a parity that does not fit"
+    );
+    let both = appended(LINK, 2, None);
+    let whole = said(&mut parts, &both);
+    assert_eq!(
+        whole,
+        [Some(LINK.to_owned())],
+        "and the next ones are read as before"
+    );
 }

@@ -4,9 +4,10 @@
 use couchkey_authenticator::{
     Authenticator, Error, ErrorCode,
     fake::FakeBackups,
+    ports::FileError,
     view::{RestoreInto, VaultState, Way},
 };
-use couchkey_tests::machine::{Machine, NOW, add, names, uri};
+use couchkey_tests::machine::{AtOnce, Machine, NOW, add, names, uri};
 use couchkey_vault::Half;
 
 const PASSPHRASE: &str = "correct horse battery";
@@ -22,6 +23,18 @@ enum Loss {
     EverythingLost,
     DirectoryOfAnotherMachine,
     ClockWrong,
+    /// An older copy of the keyring was put back.
+    KeyringOlder,
+    /// The same, and the files were lost after the next start.
+    KeyringOlderThenFiles,
+    /// The keyring was wiped, and the files were lost after the next start.
+    KeyringWipedThenFiles,
+    /// One of the two files cannot be read any more, whatever is written there.
+    HalfUnreadable,
+    /// Every account was gone from the keyring, and the files were lost after the next start.
+    BundlesMissing,
+    /// The folder was renamed, and the files were lost after the next start.
+    FolderMoved,
 }
 
 /// What the person still has.
@@ -58,11 +71,18 @@ enum Cell {
 use Cell::{AllBack, AllButOne, Not};
 use Have::{Backup, BackupWithItsPassphrase, RecoveryKey};
 use Loss::{
-    ClockWrong, DirectoryOfAnotherMachine, EverythingLost, FileLost, KeyringWiped,
+    BundlesMissing, ClockWrong, DirectoryOfAnotherMachine, EverythingLost, FileLost, FolderMoved,
+    HalfUnreadable, KeyringOlder, KeyringOlderThenFiles, KeyringWiped, KeyringWipedThenFiles,
     OneGenerationTorn, OneItemDamaged,
 };
 
-const LOSSES: [Loss; 7] = [
+const LOSSES: [Loss; 13] = [
+    FolderMoved,
+    KeyringOlder,
+    KeyringOlderThenFiles,
+    KeyringWipedThenFiles,
+    HalfUnreadable,
+    BundlesMissing,
     KeyringWiped,
     FileLost,
     OneGenerationTorn,
@@ -102,6 +122,10 @@ struct Household {
     key: String,
     backup: Vec<u8>,
     whole: Snapshot,
+    /// Both keyrings when there were two accounts.
+    older: [Entries; 2],
+    /// The folder has another name than at first.
+    moved: std::cell::Cell<bool>,
 }
 
 /// Both keyrings and the disk, before anything was lost.
@@ -122,10 +146,16 @@ impl Household {
         let app = machine.start();
         let passphrase = (lock != Lock::Device).then_some(PASSPHRASE);
         app.create_vault(passphrase).expect("a fresh machine");
+        let mut older = [Entries::new(), Entries::new()];
         for n in 0..5 {
+            if n == 2 {
+                older = [machine.keyring.snapshot(), machine.file_keyring.snapshot()];
+            }
             add(&app, &uri(n)).expect("it can be written");
         }
-        let key = app.make_recovery_key().expect("it can be written");
+        let key = app
+            .make_recovery_key(passphrase)
+            .expect("it can be written");
         app.set_backup_passphrase(Some(FOR_BACKUPS))
             .expect("it can be written");
         app.back_up().expect("it can be written");
@@ -139,6 +169,8 @@ impl Household {
         };
         Self {
             whole,
+            older,
+            moved: std::cell::Cell::new(false),
             machine,
             lock,
             key: key.groups.join("-"),
@@ -153,7 +185,37 @@ impl Household {
         machine
             .file_keyring
             .restore(self.whole.file_keyring.clone());
+        self.moved.set(false);
+        machine.file.heal();
         machine.file.restore(self.whole.files.clone());
+    }
+
+    /// Another start.
+    fn start(&self) -> Authenticator {
+        match self.moved.get() {
+            true => self
+                .machine
+                .with_folder_renamed("/home/somebody/kept")
+                .start(),
+            false => self.machine.start(),
+        }
+    }
+
+    /// A start after which either place alone has to be whole again.
+    fn start_once(&self) {
+        let app = self.start();
+        let status = app.open().expect("answers");
+        let opened = match status.state {
+            VaultState::Open => true,
+            VaultState::Locked => app.unlock(PASSPHRASE).is_ok(),
+            VaultState::None | VaultState::Trouble => false,
+        };
+        if !opened {
+            let passphrase = (self.lock != Lock::Device).then_some(PASSPHRASE);
+            app.recover(&self.key, passphrase).expect("with the key");
+        }
+        // What the window does on a thread of its own, and the command line after its answer.
+        app.check_copies().expect("the keyring answers");
     }
 
     fn lose(&self, loss: Loss) {
@@ -193,12 +255,42 @@ impl Household {
                 machine.keyring.plant("vaults", b"W10=");
             }
             ClockWrong => machine.clock.set(0),
+            KeyringOlder | KeyringOlderThenFiles => {
+                let [system, file] = self.older.clone();
+                machine.keyring.restore(system);
+                machine.file_keyring.restore(file);
+            }
+            KeyringWipedThenFiles => {
+                machine.keyring.wipe();
+                machine.file_keyring.wipe();
+            }
+            FolderMoved => self.moved.set(true),
+            HalfUnreadable => {
+                let error = FileError::Failed(std::io::ErrorKind::Other);
+                machine.file.spoil(Half::A, error);
+            }
+            BundlesMissing => {
+                for keyring in [&machine.keyring, &machine.file_keyring] {
+                    for name in keyring.names() {
+                        if name.contains("/bundle-") {
+                            keyring.lose(&name);
+                        }
+                    }
+                }
+            }
+        }
+        if matches!(
+            loss,
+            KeyringOlderThenFiles | KeyringWipedThenFiles | BundlesMissing | FolderMoved
+        ) {
+            self.start_once();
+            machine.file.wipe();
         }
     }
 
     /// What a person does who has this, at a freshly started app.
     fn recover(&self, have: Have) -> Result<Authenticator, Error> {
-        let app = self.machine.start();
+        let app = self.start();
         let new = (self.lock == Lock::Passphrase).then_some(PASSPHRASE);
         match have {
             RecoveryKey => {
@@ -247,7 +339,7 @@ fn every_cell_of_the_recovery_matrix_is_as_the_table_says() {
                         assert!(codes.damaged.is_empty(), "{what}: none is damaged");
                         drop(app);
                         household.machine.clock.set(NOW);
-                        let again = household.machine.start();
+                        let again = household.start();
                         if again.open().expect("answers").state == VaultState::Locked {
                             again.unlock(PASSPHRASE).expect("as before");
                         }

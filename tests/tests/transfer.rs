@@ -8,16 +8,20 @@ use std::{
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, Permission,
+    Authenticator, Error, ErrorCode, Permission, Source,
+    ports::ScreenError,
+    qr,
     view::{
-        AccountView, AddAll, EditForm, ExportForm, ExportFormat, Exported, Preview, Progress, Stage,
+        AccountView, BatchKind, EditForm, ExportForm, ExportFormat, Exported, Preview, Progress,
+        Selection, Stage,
     },
 };
 use couchkey_otp::{Enrolment, migration, otpauth};
 use couchkey_tests::{
-    machine::{Machine, NOW, add, export_of, names, uri},
+    machine::{AtOnce, Machine, NOW, add, all, export_of, file, names, uri},
     pictures::{self, Kind},
 };
+use data_encoding::BASE64;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
@@ -96,9 +100,9 @@ fn bytes(text: &str) -> Zeroizing<Vec<u8>> {
 /// Hands a file over as a shell does, with its password when it is asked for.
 fn import_file(app: &Authenticator, path: &Path) -> Preview {
     let content = Zeroizing::new(fs::read(path).expect("it was written"));
-    match app.import_file(content, &mut |_| ()) {
+    match app.preview(Source::File(content), &mut |_| ()) {
         Err(error) if error.code() == ErrorCode::ImportNeedsPassword => app
-            .import_password(PASSWORD, &mut |_| ())
+            .preview(Source::Password(PASSWORD), &mut |_| ())
             .expect("the right password"),
         preview => preview.unwrap_or_else(|error| panic!("{}: {error}", path.display())),
     }
@@ -197,7 +201,7 @@ fn export_wipe_import_gives_the_same_accounts_order_groups_notes_and_codes() {
             "{format:?}: nothing is there yet"
         );
         let added = fresh
-            .add_all(&AddAll::default(), &mut |_| ())
+            .add(&Selection::of(&preview), &mut |_| ())
             .expect("it can be written");
         assert_eq!(
             (added.added, added.left_out),
@@ -232,7 +236,7 @@ fn export_wipe_import_gives_the_same_accounts_order_groups_notes_and_codes() {
             "{format:?}: same secret and kind"
         );
         let added = fresh
-            .add_all(&AddAll::default(), &mut |_| ())
+            .add(&Selection::of(&again), &mut |_| ())
             .expect("it works");
         assert_eq!(
             (added.added, added.left_out),
@@ -337,7 +341,8 @@ fn the_app_lock_is_asked_again() {
         "there is no passphrase, so a plain yes is needed"
     );
     assert_eq!(ask(&Permission::Confirmed), [None; 3], "and is enough");
-    app.set_passphrase(Some(PASSPHRASE)).expect("it can be set");
+    app.change_lock(None, Some(PASSPHRASE))
+        .expect("it can be set");
     assert_eq!(
         ask(&Permission::Confirmed),
         [Some(ErrorCode::PassphraseNeeded); 3],
@@ -524,7 +529,7 @@ fn qr_codes_for_the_screen_read_back_and_come_as_pictures() {
     let mut have = Vec::new();
     for at in [2, 0, 0, 1] {
         let preview = fresh
-            .import_file(codes[at].png(), &mut |_| ())
+            .preview(Source::File(codes[at].png()), &mut |_| ())
             .expect("a picture of an export");
         have.push(preview.batch.map(|batch| batch.have).unwrap_or_default());
     }
@@ -533,8 +538,9 @@ fn qr_codes_for_the_screen_read_back_and_come_as_pictures() {
         [vec![3], vec![1, 3], vec![1, 3], vec![1, 2, 3]],
         "2 of 3 scanned, and the same one twice is one"
     );
+    let waits = fresh.pending_preview().expect("all three");
     let added = fresh
-        .add_all(&AddAll::default(), &mut |_| ())
+        .add(&Selection::of(&waits), &mut |_| ())
         .expect("all of them");
     assert_eq!(added.added, 23);
     let mut found = names(&fresh);
@@ -551,7 +557,9 @@ fn qr_codes_for_the_screen_read_back_and_come_as_pictures() {
         .export_qr(&one, &Permission::Confirmed, &mut |_| ())
         .expect("it can be drawn");
     assert_eq!(code.len(), 1, "one account's QR code");
-    let preview = fresh.preview_picture(&code[0].png()).expect("it enrols");
+    let preview = fresh
+        .preview(file(&code[0].png()), &mut |_| ())
+        .expect("it enrols");
     assert_eq!(preview.rows[0].account, "person4");
 }
 
@@ -561,23 +569,30 @@ fn pictures_and_texts_are_imports_too() {
     let link = uri(77);
     let png = pictures::png(&pictures::draw_saying(Kind::Plain, 3, &link));
     let picture = app
-        .import_file(Zeroizing::new(png), &mut |_| ())
+        .preview(Source::File(Zeroizing::new(png)), &mut |_| ())
         .expect("it enrols");
     assert_eq!(picture.rows[0].account, "person77");
     let text = app
-        .import_file(bytes(&export_of(12)), &mut |_| ())
+        .preview(Source::File(bytes(&export_of(12))), &mut |_| ())
         .expect("two batches");
     assert_eq!(text.rows.len(), 12, "each of the list's lines");
     let lists = export_of(12);
     let (first, second) = lists.split_once('\n').expect("two batches");
-    let half = app.import_file(bytes(first), &mut |_| ()).expect("a part");
+    let half = app
+        .preview(Source::File(bytes(first)), &mut |_| ())
+        .expect("a part");
     assert_eq!(
         half.batch.map(|batch| (batch.part, batch.of)),
         Some((1, 2)),
         "1 of 2"
     );
+    assert_eq!(
+        code_of(app.preview(Source::File(bytes("dear diary")), &mut |_| ())),
+        Some(ErrorCode::ImportUnknown),
+        "a letter among the parts takes the place of none"
+    );
     let whole = app
-        .import_file(bytes(second), &mut |_| ())
+        .preview(Source::File(bytes(second)), &mut |_| ())
         .expect("the other part");
     assert_eq!(
         (whole.rows.len(), whole.skipped.len()),
@@ -590,19 +605,307 @@ fn pictures_and_texts_are_imports_too() {
         (b"\x89PNG\r\n\x1a\nbroken", ErrorCode::PictureDamaged),
         (&[0xff; 4096], ErrorCode::ImportUnknown),
     ] {
-        let answer = app.import_file(Zeroizing::new(content.to_vec()), &mut |_| ());
+        let answer = app.preview(Source::File(Zeroizing::new(content.to_vec())), &mut |_| ());
         assert_eq!(code_of(answer), Some(code), "{content:?}");
     }
     assert_eq!(
-        code_of(app.import_password("x", &mut |_| ())),
+        code_of(app.preview(Source::Password("x"), &mut |_| ())),
         Some(ErrorCode::PreviewGone),
         "no file waits for a password"
     );
+}
+
+fn picture_file(name: &str) -> Vec<u8> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/pictures");
+    fs::read(folder.join(name)).expect("the picture is there")
+}
+
+/// The only row of a preview, saved; its code at the tests' time.
+fn code_of_the_only_one(app: &Authenticator, preview: &Preview) -> String {
     assert_eq!(
-        code_of(app.preview_picture(b"dear diary")),
-        Some(ErrorCode::NotAPicture),
-        "where a picture was asked for, that is the answer"
+        (preview.rows.len(), &preview.batch),
+        (1, &None),
+        "the whole link"
     );
+    assert_eq!(preview.rows[0].secret_bits, 160, "with the whole key");
+    let added = app.add(&all(preview), &mut |_| ());
+    let ids = added.expect("it can be saved").ids;
+    let accounts = app.codes().expect("open").accounts.into_iter();
+    let mut saved = accounts.filter(|account| ids.contains(&account.id));
+    saved.next().expect("it is there").code
+}
+
+/// What this link's codes are, by the reader and the codes that the vectors of the RFCs are tested with.
+fn right_code(link: &str) -> String {
+    let enrolment = otpauth::read(link).expect("a good link").enrolment;
+    let at = couchkey_otp::UnixTime::from_secs(NOW);
+    let code = couchkey_otp::code_of(
+        &enrolment.kind,
+        &enrolment.secret,
+        enrolment.algorithm,
+        enrolment.digits,
+        at,
+    );
+    code.as_str().to_owned()
+}
+
+/// One pixel a module would be too small for a screen.
+fn shown(link: &str) -> qr::Grey {
+    const MODULE: usize = 4;
+    const QUIET: usize = 4;
+    let code = qr::encode(link).expect("it fits into a QR code");
+    let side = (code.side() + 2 * QUIET) * MODULE;
+    let module = |pixel: usize| (pixel / MODULE).wrapping_sub(QUIET);
+    let shade = |at: usize| match code.dark(module(at % side), module(at / side)) {
+        true => 0,
+        false => 255,
+    };
+    qr::Grey::new(side, side, (0..side * side).map(shade).collect()).expect("a picture")
+}
+
+fn blank() -> qr::Grey {
+    qr::Grey::new(320, 200, vec![255; 320 * 200]).expect("a picture")
+}
+
+#[test]
+fn the_codes_on_every_monitor_are_previewed_and_added() {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    machine
+        .screen
+        .show(&[shown(&uri(1)), blank(), shown(&uri(2))]);
+    let preview = app.preview(Source::Screen, &mut |_| ()).expect("two codes");
+    let found: Vec<&str> = preview
+        .rows
+        .iter()
+        .map(|row| row.account.as_str())
+        .collect();
+    assert_eq!(found, ["person1", "person2"], "one on each of two");
+    app.add(&Selection::of(&preview), &mut |_| ())
+        .expect("both");
+    assert_eq!(names(&app), ["person1", "person2"]);
+}
+
+#[test]
+fn a_screen_that_shows_no_code_or_is_not_shown_says_so_and_what_waits_stays() {
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    let waits = app
+        .preview(Source::Text(&uri(1)), &mut |_| ())
+        .expect("a good link");
+    let look = || code_of(app.preview(Source::Screen, &mut |_| ()));
+    assert_eq!(look(), Some(ErrorCode::ScreenUnavailable), "there is none");
+    for (error, code) in [
+        (ScreenError::Unsupported, ErrorCode::ScreenUnavailable),
+        (ScreenError::Denied, ErrorCode::ScreenDenied),
+        (ScreenError::Failed, ErrorCode::ScreenUnavailable),
+    ] {
+        machine.screen.refuse(error);
+        assert_eq!(look(), Some(code), "{error:?}");
+    }
+    for monitors in [&[][..], &[blank()][..], &[blank(), blank()][..]] {
+        machine.screen.show(monitors);
+        let count = monitors.len();
+        assert_eq!(look(), Some(ErrorCode::NoQrCode), "{count} empty monitors");
+    }
+    machine.screen.show(&[shown("https://tv.example/activate")]);
+    assert_eq!(look(), Some(ErrorCode::QrIsWebLink), "it enrols nothing");
+    assert_eq!(
+        app.pending_preview(),
+        Some(waits),
+        "what was previewed before is not lost by a look that found nothing"
+    );
+}
+
+/// Reported: one link over two symbols was saved with 120 bits of its key from the first one alone.
+#[test]
+fn one_link_over_two_symbols_is_joined_by_every_way_in_and_half_of_it_is_never_saved() {
+    const LINK: &str = "otpauth://totp/C:me?secret=JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP&issuer=C";
+    let halves = ["structured-append-1of2.png", "structured-append-2of2.png"].map(picture_file);
+    let frame = |bytes: &[u8]| qr::read_picture(bytes).expect("a picture");
+    type Way<'a> = (&'a str, Box<dyn Fn(&Authenticator, usize) -> Preview + 'a>);
+    let ways: [Way<'_>; 2] = [
+        (
+            "a file",
+            Box::new(|app, n| app.preview(file(&halves[n]), &mut |_| ()).expect("a part")),
+        ),
+        (
+            "the camera",
+            Box::new(|app, n| {
+                app.preview(Source::Frame(&frame(&halves[n])), &mut |_| ())
+                    .expect("a part")
+            }),
+        ),
+    ];
+    for (way, show) in &ways {
+        for order in [[0, 1], [1, 0]] {
+            let machine = Machine::new();
+            let app = machine.start();
+            app.create_vault(None).expect("a fresh machine");
+            for _ in 0..2 {
+                let part = show(&app, order[0]);
+                assert!(
+                    part.rows.is_empty(),
+                    "{way}: half a link is nothing to save"
+                );
+                let batch = part.batch.clone().expect("it says how far it is");
+                let number = order[0] as u32 + 1;
+                assert_eq!(
+                    (batch.kind, batch.part, batch.of, batch.have),
+                    (BatchKind::Text, number, 2, vec![number]),
+                    "{way}: part {number} of 2, also where it stays in view"
+                );
+                assert_eq!(
+                    code_of(app.add(&Selection::of(&part), &mut |_| ())),
+                    Some(ErrorCode::PreviewGone),
+                    "{way}: there is nothing to save"
+                );
+            }
+            let whole = show(&app, order[1]);
+            assert_eq!(
+                code_of_the_only_one(&app, &whole),
+                right_code(LINK),
+                "{way}"
+            );
+        }
+    }
+    let machine = Machine::new();
+    let app = machine.start();
+    app.create_vault(None).expect("a fresh machine");
+    let page = picture_file("structured-append-both.png");
+    let whole = app.preview(file(&page), &mut |_| ()).expect("both");
+    assert_eq!(
+        code_of_the_only_one(&app, &whole),
+        right_code(LINK),
+        "a page with both"
+    );
+    let page = frame(&page);
+    let whole = app
+        .preview(Source::Frame(&page), &mut |_| ())
+        .expect("both");
+    assert_eq!(whole.rows.len(), 1, "a frame with both");
+
+    // On a web page as two pictures, and as one of two.
+    let img = |bytes: &[u8]| format!("<img src='data:image/png;base64,{}'>", BASE64.encode(bytes));
+    let html = format!("<html>{} and {}</html>", img(&halves[1]), img(&halves[0]));
+    let whole = app
+        .preview(Source::File(bytes(&html)), &mut |_| ())
+        .expect("both");
+    assert_eq!(
+        (whole.rows.len(), whole.skipped.len()),
+        (1, 0),
+        "one account"
+    );
+    assert_eq!(whole.rows[0].secret_bits, 160, "with its whole key");
+    let html = format!("<html>{}</html>", img(&halves[0]));
+    let half = app
+        .preview(Source::File(bytes(&html)), &mut |_| ())
+        .expect("it says why");
+    assert_eq!(half.rows.len(), 0, "half is none");
+    let reasons: Vec<_> = half.skipped.iter().map(|row| row.report.code).collect();
+    assert_eq!(reasons, [ErrorCode::MissingPart], "and is said");
+}
+
+#[test]
+fn a_televisions_sign_in_page_is_named_however_it_comes() {
+    let (_, app) = household();
+    for (text, said) in [
+        ("https://plex.tv/link?code=WDJB", "This is Plex: plex.tv"),
+        (
+            "https://signin.example.tv/tv?code=WDJB",
+            "a web page of example.tv",
+        ),
+        (
+            "https://plex.tv.example.net/link?code=WDJB",
+            "It has the name Plex in it",
+        ),
+    ] {
+        let drawn = pictures::draw_saying(Kind::Plain, 3, text);
+        for source in [file(&pictures::png(&drawn)), Source::Text(text)] {
+            let error = app
+                .preview(source, &mut |_| ())
+                .expect_err("no set-up code");
+            let report = error.report();
+            assert_eq!(report.code, ErrorCode::QrIsWebLink);
+            assert!(report.message.contains(said), "{report:?}");
+            let words = format!("{report:?} {error:?}");
+            assert!(
+                !words.contains("WDJB"),
+                "the page's code is no word of ours: {words}"
+            );
+        }
+    }
+    assert!(
+        app.pending_preview().is_none(),
+        "and there is nothing to add"
+    );
+}
+
+#[test]
+fn parts_of_one_link_wait_while_other_codes_are_seen_and_go_with_the_preview() {
+    let (_, app) = household();
+    let show = |name: &str| app.preview(file(&picture_file(name)), &mut |_| ());
+    let part = "structured-append-1of2.png";
+    assert!(show(part).expect("a part").batch.is_some());
+    let web = pictures::png(&pictures::draw_saying(
+        Kind::Plain,
+        3,
+        "https://example.com/",
+    ));
+    assert_eq!(
+        code_of(app.preview(file(&web), &mut |_| ())),
+        Some(ErrorCode::QrIsWebLink)
+    );
+    let whole = show("structured-append-2of2.png").expect("the other part");
+    assert_eq!(whole.rows.len(), 1, "it was kept meanwhile");
+
+    show(part).expect("a part");
+    app.discard_preview();
+    let other = show("structured-append-2of2.png").expect("a part");
+    assert_eq!(
+        other.batch.map(|batch| batch.have),
+        Some(vec![2]),
+        "forgotten with the preview"
+    );
+    app.lock();
+    assert!(app.pending_preview().is_none(), "and with the lock");
+}
+
+#[test]
+fn svg_is_read_and_heic_and_pdf_are_named() {
+    let (_, app) = household();
+    let svg = picture_file("qrencode.svg");
+    let preview = app.preview(file(&svg), &mut |_| ());
+    assert_eq!(preview.expect("a drawing of a code").rows.len(), 1);
+    for (bytes, code, name) in [
+        (
+            &b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"[..],
+            ErrorCode::PictureHeic,
+            "HEIC",
+        ),
+        (
+            b"\0\0\0\x18ftypavif\0\0\0\0mif1miaf",
+            ErrorCode::PictureUnread,
+            "AVIF",
+        ),
+        (
+            b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n",
+            ErrorCode::PicturePdf,
+            "PDF",
+        ),
+    ] {
+        let refused = app.preview(file(bytes), &mut |_| ());
+        let report = refused.expect_err("it is not read").report();
+        assert_eq!(report.code, code, "{name}");
+        assert!(report.message.contains(name), "{name}: {}", report.message);
+        assert!(
+            report.hint.contains("screenshot"),
+            "{name}: {}",
+            report.hint
+        );
+    }
 }
 
 #[test]
@@ -612,7 +915,7 @@ fn an_export_is_recognised_where_a_picture_was_asked_for() {
     let plain = folder.path().join("plain");
     export(&app, ExportFormat::Aegis, &plain).expect("it can be written");
     let preview = app
-        .preview_picture(&fs::read(&plain).expect("written"))
+        .preview(file(&fs::read(&plain).expect("written")), &mut |_| ())
         .expect("it is previewed as what it is");
     assert_eq!(
         preview.format.map(|format| format.name).as_deref(),
@@ -621,21 +924,21 @@ fn an_export_is_recognised_where_a_picture_was_asked_for() {
     let sealed = folder.path().join("sealed");
     export(&app, ExportFormat::AegisEncrypted, &sealed).expect("it can be written");
     assert_eq!(
-        code_of(app.preview_picture(&fs::read(&sealed).expect("written"))),
+        code_of(app.preview(file(&fs::read(&sealed).expect("written")), &mut |_| ())),
         Some(ErrorCode::ImportNeedsPassword),
         "the password is what is missing"
     );
     assert_eq!(
-        code_of(app.import_password("wrong", &mut |_| ())),
+        code_of(app.preview(Source::Password("wrong"), &mut |_| ())),
         Some(ErrorCode::ImportWrongPassword),
         "and the file waits for it"
     );
     let preview = app
-        .import_password(PASSWORD, &mut |_| ())
+        .preview(Source::Password(PASSWORD), &mut |_| ())
         .expect("the right one");
     assert_eq!(preview.rows.len(), 6);
     assert_eq!(
-        code_of(app.import_password(PASSWORD, &mut |_| ())),
+        code_of(app.preview(Source::Password(PASSWORD), &mut |_| ())),
         Some(ErrorCode::PreviewGone),
         "then it is gone"
     );
@@ -646,7 +949,7 @@ fn all_but_those_already_there_and_but_a_few_more() {
     let (_, app) = household();
     add(&app, &uri(1001)).expect("one of the export's");
     let preview = app
-        .import_file(bytes(&export_of(12)), &mut |_| ())
+        .preview(Source::File(bytes(&export_of(12))), &mut |_| ())
         .expect("it enrols");
     let there: Vec<&str> = preview
         .rows
@@ -656,16 +959,16 @@ fn all_but_those_already_there_and_but_a_few_more() {
         .collect();
     assert_eq!(there, ["person1001"], "the same secret and kind");
     let names_of = |at: usize| preview.rows[at].token;
-    let what = AddAll {
+    let what = Selection {
         except: vec![names_of(0)],
-        renamed: vec![couchkey_authenticator::view::AddRow {
+        renamed: vec![couchkey_authenticator::view::Renamed {
             token: names_of(2),
             issuer: None,
             account: "renamed".to_owned(),
         }],
-        ..AddAll::default()
+        ..Selection::of(&preview)
     };
-    let added = app.add_all(&what, &mut |_| ()).expect("it can be written");
+    let added = app.add(&what, &mut |_| ()).expect("it can be written");
     assert_eq!(
         (added.added, added.left_out),
         (10, 2),
@@ -674,19 +977,21 @@ fn all_but_those_already_there_and_but_a_few_more() {
     assert!(names(&app).contains(&"renamed".to_owned()));
     assert!(!names(&app).contains(&"person1000".to_owned()));
     assert_eq!(
-        code_of(app.add_all(&what, &mut |_| ())),
+        code_of(app.add(&what, &mut |_| ())),
         Some(ErrorCode::PreviewGone),
         "a preview is answered once"
     );
     let twice = format!("{}\n{}", uri(500), uri(500));
-    let preview = app.preview_text(&twice).expect("it enrols");
+    let preview = app
+        .preview(Source::Text(&twice), &mut |_| ())
+        .expect("it enrols");
     assert_eq!(
         preview.rows[1].repeat_of,
         Some(preview.rows[0].token),
         "said"
     );
     let added = app
-        .add_all(&AddAll::default(), &mut |_| ())
+        .add(&Selection::of(&preview), &mut |_| ())
         .expect("it can be written");
     assert_eq!(
         (added.added, added.left_out),
@@ -694,14 +999,86 @@ fn all_but_those_already_there_and_but_a_few_more() {
         "the very same entry is added once"
     );
     let relabelled = uri(501).replace("person501", "somebody else");
-    app.preview_text(&format!("{}\n{relabelled}", uri(501)))
+    let preview = app
+        .preview(
+            Source::Text(&format!("{}\n{relabelled}", uri(501))),
+            &mut |_| (),
+        )
         .expect("it enrols");
     let added = app
-        .add_all(&AddAll::default(), &mut |_| ())
+        .add(&Selection::of(&preview), &mut |_| ())
         .expect("it can be written");
     assert_eq!(
         added.added, 2,
         "another name is another entry: nothing is lost"
+    );
+}
+
+#[test]
+fn a_save_names_the_preview_that_it_saves_and_never_adds_what_else_waits() {
+    let (_, app) = household();
+    let before = names(&app);
+    let import = app
+        .preview(Source::File(bytes(&export_of(12))), &mut |_| ())
+        .expect("it enrols");
+    // Something else takes its place before the person presses Save: a link, another file, one more part of an export.
+    let others: [(&str, &dyn Fn() -> Preview); 2] = [
+        ("a link", &|| {
+            app.preview(Source::Text(&uri(700)), &mut |_| ())
+                .expect("it enrols")
+        }),
+        ("another file", &|| {
+            app.preview(Source::File(bytes(&export_of(3))), &mut |_| ())
+                .expect("it enrols")
+        }),
+    ];
+    for (what, other) in others {
+        let waits = other();
+        assert_ne!(waits.id, import.id, "{what}: another one has another name");
+        let stale = app.add(&Selection::of(&import), &mut |_| ());
+        assert_eq!(code_of(stale), Some(ErrorCode::PreviewGone), "{what}");
+        assert_eq!(
+            code_of(app.add(&all(&import), &mut |_| ())),
+            Some(ErrorCode::PreviewGone),
+            "{what}: row by row as well"
+        );
+        assert_eq!(names(&app), before, "{what}: nothing was added");
+        assert_eq!(
+            app.pending_preview().map(|preview| preview.id),
+            Some(waits.id),
+            "{what}: and it still waits for its own answer"
+        );
+    }
+    let export = export_of(23);
+    let parts: Vec<&str> = export.lines().collect();
+    assert!(parts.len() > 1, "an export in several QR codes");
+    let first = app
+        .preview(Source::Text(parts[0]), &mut |_| ())
+        .expect("a part");
+    let second = app
+        .preview(Source::Text(parts[1]), &mut |_| ())
+        .expect("the next part");
+    let stale = app.add(&Selection::of(&first), &mut |_| ());
+    assert_eq!(
+        code_of(stale),
+        Some(ErrorCode::PreviewGone),
+        "rows that came after the ones that were shown are not added unseen"
+    );
+    let mut meanwhile = None;
+    let added = app
+        .add(&Selection::of(&second), &mut |_| {
+            let link = app
+                .preview(Source::Text(&uri(701)), &mut |_| ())
+                .expect("it enrols");
+            meanwhile = Some(link.id);
+        })
+        .expect("what was shown");
+    assert_eq!(added.added as usize, second.rows.len());
+    assert!(meanwhile.is_some(), "something came while it was saved");
+    assert_eq!(
+        app.pending_preview().map(|preview| preview.id),
+        meanwhile,
+        "and that still waits for its own answer"
     );
 }
 
@@ -711,19 +1088,21 @@ fn cancelling_an_import_at_any_moment_leaves_nothing_of_it() {
     let (entries, halves) = (machine.keyring.snapshot(), machine.file.snapshot());
     let before = names(&app);
     let mut steps = 0;
-    app.import_file(bytes(&export_of(60)), &mut |_| ())
+    let preview = app
+        .preview(Source::File(bytes(&export_of(60))), &mut |_| ())
         .expect("it enrols");
-    app.add_all(&AddAll::default(), &mut |_| steps += 1)
+    app.add(&Selection::of(&preview), &mut |_| steps += 1)
         .expect("it can be written");
     assert!(steps >= 6, "sixty accounts take several entries: {steps}");
     for at in 0..steps {
         machine.keyring.restore(entries.clone());
         machine.file.restore(halves.clone());
         let app = machine.start_open();
-        app.import_file(bytes(&export_of(60)), &mut |_| ())
+        let preview = app
+            .preview(Source::File(bytes(&export_of(60))), &mut |_| ())
             .expect("it enrols");
         let mut step = 0;
-        let answer = app.add_all(&AddAll::default(), &mut |progress| {
+        let answer = app.add(&Selection::of(&preview), &mut |progress| {
             assert_eq!(progress.stage, Stage::Saving);
             if step == at {
                 app.cancel_transfer();
@@ -741,7 +1120,7 @@ fn cancelling_an_import_at_any_moment_leaves_nothing_of_it() {
         );
         assert_eq!(names(&app), before, "nor does the window show any");
         let added = app
-            .add_all(&AddAll::default(), &mut |_| ())
+            .add(&Selection::of(&preview), &mut |_| ())
             .expect("the preview is still there");
         assert_eq!(added.added, 60, "after a second thought, all of them");
     }
@@ -750,9 +1129,10 @@ fn cancelling_an_import_at_any_moment_leaves_nothing_of_it() {
 #[test]
 fn locking_ends_an_import_and_shows_none_of_it() {
     let (_, app) = household();
-    app.import_file(bytes(&export_of(60)), &mut |_| ())
+    let preview = app
+        .preview(Source::File(bytes(&export_of(60))), &mut |_| ())
         .expect("it enrols");
-    let answer = app.add_all(&AddAll::default(), &mut |progress| {
+    let answer = app.add(&Selection::of(&preview), &mut |progress| {
         if progress.done == 2 {
             app.lock();
         }
@@ -767,7 +1147,7 @@ fn locking_ends_an_import_and_shows_none_of_it() {
 fn a_full_vault_is_said_before_anything_is_added() {
     let (machine, app) = household();
     let preview = app
-        .import_file(bytes(&export_of(9_995)), &mut |_| ())
+        .preview(Source::File(bytes(&export_of(9_995))), &mut |_| ())
         .expect("it enrols");
     assert_eq!(
         (preview.rows.len(), preview.room),
@@ -775,14 +1155,14 @@ fn a_full_vault_is_said_before_anything_is_added() {
         "one too many"
     );
     let before = machine.keyring.snapshot();
-    let answer = app.add_all(&AddAll::default(), &mut |_| ());
+    let answer = app.add(&Selection::of(&preview), &mut |_| ());
     assert_eq!(code_of(answer), Some(ErrorCode::TooManyAccounts));
     assert!(machine.keyring.snapshot() == before, "nothing was written");
-    let one_less = AddAll {
+    let one_less = Selection {
         except: vec![preview.rows[17].token],
-        ..AddAll::default()
+        ..Selection::of(&preview)
     };
-    let added = app.add_all(&one_less, &mut |_| ()).expect("they fit");
+    let added = app.add(&one_less, &mut |_| ()).expect("they fit");
     assert_eq!(added.added, 9_994);
     assert_eq!(names(&app).len(), 10_000, "ten thousand");
 }
@@ -807,7 +1187,7 @@ fn what_is_longer_than_a_vault_keeps_is_cut_with_a_warning() {
         },
     });
     let preview = app
-        .import_file(bytes(&database.to_string()), &mut |_| ())
+        .preview(Source::File(bytes(&database.to_string())), &mut |_| ())
         .expect("Aegis");
     let row = &preview.rows[0];
     for word in ["groups-cut", "name-cut", "note-cut"] {
@@ -822,7 +1202,7 @@ fn what_is_longer_than_a_vault_keeps_is_cut_with_a_warning() {
         (600, 8),
         "as it would be kept"
     );
-    app.add_all(&AddAll::default(), &mut |_| ())
+    app.add(&Selection::of(&preview), &mut |_| ())
         .expect("it can be written");
     let codes = app.codes().expect("open");
     let kept = codes
@@ -845,7 +1225,7 @@ fn an_entry_that_a_batch_cannot_give_is_skipped_by_name_beside_the_others() {
     assert_eq!(written.refused.len(), 1, "Steam has no place there");
     let lines = format!("{}\nhttps://example.tv/help", written.uris[0].as_str());
     let preview = app
-        .import_file(bytes(&lines), &mut |_| ())
+        .preview(Source::File(bytes(&lines)), &mut |_| ())
         .expect("one enrols");
     assert_eq!(
         (preview.rows.len(), preview.skipped.len()),

@@ -54,6 +54,8 @@ pub struct SettingsView {
     pub clear_clipboard: bool,
     /// How the app looks.
     pub appearance: Appearance,
+    /// The language of the window, as a BCP 47 tag; `None` is the system's.
+    pub language: Option<String>,
 }
 
 /// A code on its way to the clipboard.
@@ -147,7 +149,10 @@ impl Authenticator {
         self.read(|vault| {
             vault
                 .accounts()
-                .map(|(_, account)| EnrolmentView::of_account(account, at))
+                .map(|(place, account)| EnrolmentView {
+                    came_back: place.came_back,
+                    ..EnrolmentView::of_account(account, at)
+                })
                 .collect()
         })
     }
@@ -199,6 +204,17 @@ impl Authenticator {
         self.change(|vault, _, _| Ok(vault.restore(id)?))
     }
 
+    /// The person has looked at what came back and at what may be missing: neither is said any more.
+    ///
+    /// # Errors
+    /// Whatever kept the vault from being saved.
+    pub fn seen(&self) -> Result<(), Error> {
+        self.change(|vault, _, _| {
+            vault.seen();
+            Ok(())
+        })
+    }
+
     /// What rests in the trash, the latest first.
     ///
     /// # Errors
@@ -236,6 +252,14 @@ impl Authenticator {
         self.read(|vault| SettingsView::of(vault.settings()))
     }
 
+    /// The same from memory alone: `None` while the vault is locked. Nothing is read, so it may be asked at any time.
+    #[must_use]
+    pub fn settings_while_open(&self) -> Option<SettingsView> {
+        let open = self.open_now();
+        open.as_ref()
+            .map(|open| SettingsView::of(open.vault.settings()))
+    }
+
     /// Keeps what the person set. A grouping other than 2 becomes 3, and a day is the longest wait before locking.
     ///
     /// # Errors
@@ -250,6 +274,7 @@ impl Authenticator {
             settings.lock_on_sleep = view.lock_on_sleep;
             settings.clear_clipboard = view.clear_clipboard;
             settings.appearance = view.appearance.into();
+            settings.language = view.language.clone().filter(|tag| is_language_tag(tag));
             vault.set_settings(settings);
             Ok(())
         })
@@ -266,8 +291,17 @@ impl SettingsView {
             lock_on_sleep: settings.lock_on_sleep,
             clear_clipboard: settings.clear_clipboard,
             appearance: settings.appearance.into(),
+            language: settings.language.clone(),
         }
     }
+}
+
+/// Whether it has the shape of a BCP 47 tag, at most as long as one has to be supported (RFC 5646, 4.4.1).
+fn is_language_tag(tag: &str) -> bool {
+    tag.len() <= 35
+        && tag.split('-').all(|part| {
+            (1..=8).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        })
 }
 
 impl From<couchkey_vault::Appearance> for Appearance {
@@ -306,6 +340,7 @@ fn account_view(place: &Place, account: &Account, now: UnixTime) -> AccountView 
         note: account.note.clone(),
         pinned: place.pinned,
         groups: place.groups.clone(),
+        came_back: place.came_back,
         period: period_of(&account.kind),
         digits: characters(&account.kind, account.digits.get()),
         code: code_at(account, now),

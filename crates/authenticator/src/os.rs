@@ -1,9 +1,12 @@
-//! The real adapters: the clock, the keyring, the disk and the screen of the system that Couchkey runs on.
+//! Adapters to the operating system: the clock, the keyring, the disk and the screen of the system that Couchkey runs on.
 
 pub mod backups;
 pub mod clock;
+mod core_dumps;
+mod export_file;
 pub mod file;
 pub mod keyring;
+pub mod new_file;
 pub mod screen;
 
 use std::{
@@ -21,9 +24,11 @@ use crate::{
 
 pub use backups::DiskBackups;
 pub use clock::SystemClock;
+pub use core_dumps::{no_core_dumps, nobody_looks_in};
 pub use file::{DiskFile, default_data_dir};
-pub use keyring::{FileKeyring, KeyringState, SystemKeyring};
-pub use screen::{ScreenError, capture};
+pub use keyring::{FileKeyring, KeyringState, SystemKeyring, Waiting};
+pub use new_file::NewFile;
+pub use screen::SystemScreen;
 
 /// Which keyring to use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -36,7 +41,8 @@ pub enum KeyringChoice {
 }
 
 impl Authenticator {
-    /// The authenticator of this person on this machine.
+    /// The authenticator of this person on this machine. A vault in another folder than the usual one makes no backup by
+    /// itself before it is told where to.
     ///
     /// # Errors
     /// [`ErrorCode::StorageDenied`] where the system names no place for data and none was given.
@@ -62,12 +68,25 @@ impl Authenticator {
                 }
             }),
             file_keyring: Arc::new(FileKeyring::new(&dir)),
+            screen: Box::new(SystemScreen),
             passphrase_cost: Box::new(affordable_cost),
             place: dir.to_string_lossy().into_owned(),
-            backups: Box::new(DiskBackups::new(&dir)),
+            backups: Box::new(if is_the_usual(&dir) {
+                DiskBackups::new(&dir)
+            } else {
+                DiskBackups::new(&dir).only_where_told()
+            }),
             file: Box::new(DiskFile::new(dir)),
         }))
     }
+}
+
+/// Whether this person's vault is kept there when nobody names a folder, however that is spelled.
+fn is_the_usual(dir: &Path) -> bool {
+    let real = |dir: &Path| std::fs::canonicalize(dir).ok();
+    default_data_dir().is_some_and(|usual| {
+        usual == dir || real(&usual).is_some_and(|usual| Some(usual) == real(dir))
+    })
 }
 
 /// What this machine can afford: docs/decisions/0073.

@@ -1,6 +1,8 @@
-//! What an authenticator needs from outside: a clock, a keyring, a place for the vault's file, a folder for backups.
+//! The ports: what an authenticator needs from outside. A clock, a keyring, a place for the vault's file, a folder for
+//! backups, the screen. The real adapters are in os/, the stand-ins for tests in fake/.
 
 use couchkey_otp::UnixTime;
+use couchkey_qr::Grey;
 use couchkey_vault::Half;
 use zeroize::Zeroizing;
 
@@ -37,6 +39,32 @@ pub trait Keyring: Send + Sync {
     /// # Errors
     /// As for [`Keyring::set`].
     fn delete(&self, entry: &str) -> Result<(), KeyringError>;
+
+    /// The names of all its entries, in whatever order; `None` for a keyring that does not list them, as most do not.
+    ///
+    /// # Errors
+    /// As for [`Keyring::get`].
+    fn list(&self) -> Result<Option<Vec<String>>, KeyringError> {
+        Ok(None)
+    }
+
+    /// A person begins or tries again: what was refused a moment ago, and holds for the steps that follow on it, may be
+    /// asked for once more.
+    fn try_again(&self) {}
+}
+
+/// The longest entry that every keyring takes, in bytes: Windows takes 2,560.
+pub const LONGEST_EVERYWHERE: usize = 2_500;
+
+/// What a keyring takes: no more than it has room for, and ASCII because KDE's wallet keeps text only.
+pub(crate) fn check_text(text: &[u8], longest: usize) -> Result<(), KeyringError> {
+    if text.len() > longest {
+        return Err(KeyringError::TooLong);
+    }
+    if !text.is_ascii() {
+        return Err(KeyringError::Failed);
+    }
+    Ok(())
 }
 
 /// Why a keyring did not answer. Facts only; no entry's bytes.
@@ -61,7 +89,16 @@ pub enum KeyringError {
     /// The entry is longer than this keyring takes.
     #[error("the keyring takes no entry of this length")]
     TooLong,
-    /// No space, or it could not be written.
+    /// No space left where its entries lie.
+    #[error("there is no space left for the keyring")]
+    Full,
+    /// The folder of its entries may not be read or written.
+    #[error("the keyring's folder may not be used")]
+    FolderDenied,
+    /// Something that is no file is in the place of one of its entries, or of its folder.
+    #[error("something else is in the place of the keyring's files")]
+    NotAFile,
+    /// It could not be written.
     #[error("the keyring could not be written")]
     Storage,
     /// Anything else that the keyring said.
@@ -95,6 +132,10 @@ pub trait VaultFile: Send + Sync {
     /// Both are where they were, or one of them is put aside already.
     fn set_aside(&self) -> Result<(), FileError>;
 
+    /// Whether a vault's file lies in this other place, or it cannot be found out. A place is spelt as in
+    /// [`Parts::place`](crate::Parts::place).
+    fn is_at(&self, place: &str) -> bool;
+
     /// Changes whenever either generation does; cheap enough to ask at every step of the clock.
     fn stamp(&self) -> u64;
 }
@@ -106,6 +147,11 @@ pub trait FileLock {}
 pub trait BackupFolder: Send + Sync {
     /// Where backups go when the person chose nothing; `None` where the system names no place.
     fn usual(&self) -> Option<String>;
+
+    /// Whether no backup is made by itself before a person named a folder for it; then nothing is usual.
+    fn only_where_told(&self) -> bool {
+        false
+    }
 
     /// The names of the files in a folder, in whatever order; none where the folder is not there.
     ///
@@ -146,10 +192,56 @@ pub enum FileError {
     /// Not allowed, or a read-only place.
     #[error("the vault's folder may not be written")]
     Denied,
+    /// Not allowed to read it.
+    #[error("the vault's folder may not be read")]
+    Unreadable,
+    /// There is a file where the folder should be.
+    #[error("the vault's folder is a file")]
+    NotAFolder,
+    /// It is a symbolic link that somebody else made.
+    #[error("the vault's file is a link of somebody else")]
+    ForeignLink,
+    /// It is a symbolic link, and there is nothing at its end.
+    #[error("the vault's file is a link that leads nowhere")]
+    LostLink,
+    /// Its folder, or one of those that it is in, is a symbolic link, and there is nothing at its end.
+    #[error("the vault's folder is a link that leads nowhere")]
+    LostFolder,
+    /// It is a symbolic link, and at its end there is a file of something else.
+    #[error("the vault's file is a link to a file of something else")]
+    LinkToOther,
+    /// Something else is in the place of the file that processes hold while they write.
+    #[error("something else is in the place of the lock's file")]
+    BadLock,
     /// The file is larger than any vault.
     #[error("the vault's file is too large")]
     TooLarge,
     /// Any other failure of the disk.
     #[error("the disk failed ({0})")]
     Failed(std::io::ErrorKind),
+}
+
+/// What the monitors show, to find the QR codes on them.
+pub trait Screen: Send + Sync {
+    /// What every monitor shows now: one picture each, or one of all together where the system does it so. A call may wait
+    /// for a person who is asked first, but never for ever.
+    ///
+    /// # Errors
+    /// [`ScreenError`]; there is no way around the system's own answer.
+    fn capture(&self) -> Result<Vec<Grey>, ScreenError>;
+}
+
+/// Why there is no picture of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ScreenError {
+    /// This system gives programs no picture of the screen, or there is no screen.
+    #[error("this system gives no picture of the screen")]
+    Unsupported,
+    /// A person or a policy said no, or nobody answered when asked.
+    #[error("looking at the screen was not allowed")]
+    Denied,
+    /// It should have worked and did not.
+    #[error("the picture of the screen failed")]
+    Failed,
 }

@@ -28,15 +28,16 @@ pub fn list(
     out: &mut Out,
     at: Option<UnixTime>,
 ) -> Result<u8, Stop> {
-    vault::open(authenticator, ask, out)?;
+    let status = vault::open(authenticator, ask, out)?;
+    let code = show::list_code(&status);
     let accounts = authenticator.accounts(at)?;
     if out.is_json() {
         out.json(&accounts)?;
-        return Ok(DONE);
+        return Ok(code);
     }
     if accounts.is_empty() {
         out.say("There are no accounts yet. Add the first one: couchkey add PICTURE");
-        return Ok(DONE);
+        return Ok(code);
     }
     let by = authenticator.settings()?.grouping;
     let extras: HashMap<String, String> = authenticator
@@ -45,6 +46,9 @@ pub fn list(
         .into_iter()
         .map(|account| {
             let mut words = Vec::new();
+            if account.came_back {
+                words.push("came back".to_owned());
+            }
             if account.pinned {
                 words.push("pinned".to_owned());
             }
@@ -78,6 +82,18 @@ pub fn list(
         .collect();
     for line in show::columns(&rows) {
         out.line(line)?;
+    }
+    Ok(code)
+}
+
+/// `couchkey seen`
+pub fn seen(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
+    vault::open(authenticator, ask, out)?;
+    authenticator.seen()?;
+    if out.is_json() {
+        out.json(&serde_json::json!({ "seen": true }))?;
+    } else {
+        out.line("The marks are gone.")?;
     }
     Ok(DONE)
 }
@@ -218,11 +234,11 @@ pub fn remove(
 
 /// `couchkey trash`
 pub fn trash(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
-    vault::open(authenticator, ask, out)?;
+    let code = show::list_code(&vault::open(authenticator, ask, out)?);
     let rows = authenticator.trash()?;
     if out.is_json() {
         out.json(&rows.iter().map(trash_json).collect::<Vec<_>>())?;
-        return Ok(DONE);
+        return Ok(code);
     }
     if rows.is_empty() {
         out.say("The trash is empty.");
@@ -234,8 +250,8 @@ pub fn trash(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Res
                 show::short(Some(&row.id)).to_owned(),
                 show::label(row.issuer.as_deref(), &row.account),
                 match row.days_left {
-                    1 => "gone for good in 1 day".to_owned(),
-                    days => format!("gone for good in {days} days"),
+                    1 => "rests for at least 1 more day".to_owned(),
+                    days => format!("rests for at least {days} more days"),
                 },
             ]
         })
@@ -243,7 +259,7 @@ pub fn trash(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Res
     for line in show::columns(&rows) {
         out.line(line)?;
     }
-    Ok(DONE)
+    Ok(code)
 }
 
 /// `couchkey restore`
@@ -274,7 +290,7 @@ fn trash_json(row: &TrashRow) -> Value {
 }
 
 /// What a query can find.
-trait Named {
+pub trait Named {
     fn id(&self) -> &str;
     fn issuer(&self) -> &str;
     fn account(&self) -> &str;
@@ -315,7 +331,7 @@ pub fn id_of(authenticator: &Authenticator, query: &str) -> Result<String, Stop>
 
 /// The one that `query` means: by the start of its id, by a whole name, else by every word of the query being in the
 /// names. Capitals do not matter. A whole name wins, so that "TV" can be told from "TV Plus".
-fn one<T: Named>(all: Vec<T>, query: &str) -> Result<T, Stop> {
+pub fn one<T: Named>(all: Vec<T>, query: &str) -> Result<T, Stop> {
     let query = query.trim().to_lowercase();
     let whole = |item: &T| {
         [item.issuer(), item.account()]

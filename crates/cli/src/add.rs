@@ -3,8 +3,14 @@
 use std::path::Path;
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, ManualForm, qr,
-    view::{AddRow, BatchView, EnrolmentView, KindWord, Preview, PreviewRow, SkippedRow},
+    Authenticator, Error, ErrorCode, ManualForm, Source, links,
+    os::SystemScreen,
+    ports::Screen,
+    qr,
+    view::{
+        BatchKind, BatchView, EnrolmentView, KindWord, Preview, PreviewRow, Renamed, Selection,
+        SkippedRow,
+    },
 };
 use couchkey_otp::{OtpauthError, UnixTime};
 use zeroize::Zeroizing;
@@ -40,7 +46,7 @@ pub fn add(
         Some(read) => read.preview(authenticator)?,
         None => {
             out.tell("Take these from the page where the service shows its QR code.");
-            authenticator.preview_manual(&form(ask, args)?)?
+            authenticator.preview(Source::Form(&form(ask, args)?), &mut |_| ())?
         }
     };
     if preview.clock_wrong {
@@ -83,7 +89,13 @@ pub fn add(
             return Ok(REFUSED);
         }
     }
-    let ids = authenticator.add(&rows)?;
+    let selection = Selection {
+        duplicates: true,
+        except: there.iter().map(|row| row.token).collect(),
+        renamed: rows,
+        ..Selection::of(&preview)
+    };
+    let ids = authenticator.add(&selection, &mut |_| ())?.ids;
     let added: Vec<EnrolmentView> = authenticator
         .accounts(at)?
         .into_iter()
@@ -101,6 +113,8 @@ pub fn add(
 struct Sources {
     texts: Vec<Zeroizing<String>>,
     has_picture: bool,
+    /// Of texts that are spread over several QR codes, which may be in several pictures.
+    parts: qr::Parts,
 }
 
 impl Sources {
@@ -111,7 +125,7 @@ impl Sources {
             all.push('\n');
         }
         authenticator
-            .preview_text(&all)
+            .preview(Source::Text(&all), &mut |_| ())
             .map_err(|error| match error.code() {
                 ErrorCode::ClipboardEmpty if self.has_picture => ErrorCode::QrIsOther.into(),
                 ErrorCode::ClipboardEmpty => source::nothing_came().into(),
@@ -121,6 +135,29 @@ impl Sources {
                 }
                 _ => error.into(),
             })
+    }
+
+    /// Takes in the QR codes of a picture or a screen.
+    fn take_in(&mut self, found: Vec<qr::Found>) -> Result<(), Stop> {
+        self.has_picture = true;
+        for text in self.parts.take_in(found) {
+            self.push(&text.map_err(Error::from)?);
+        }
+        Ok(())
+    }
+
+    /// All parts of every text are there, or it is refused with what is missing.
+    fn all_parts(&self) -> Result<(), Stop> {
+        let Some(waiting) = self.parts.waiting() else {
+            return Ok(());
+        };
+        let batch = BatchView {
+            kind: BatchKind::Text,
+            part: waiting.part.into(),
+            of: waiting.of.into(),
+            have: waiting.have.into_iter().map(u32::from).collect(),
+        };
+        complete(&batch, "add")
     }
 
     /// The same QR code in two pictures, or twice on the screen, is one.
@@ -135,6 +172,7 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
     let mut sources = Sources {
         texts: Vec::new(),
         has_picture: false,
+        parts: qr::Parts::default(),
     };
     let mut stdin_was_read = false;
     for path in &args.images {
@@ -144,11 +182,9 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
             }
             stdin_was_read = true;
             let bytes = ask.everything(qr::MAX_BYTES as u64)?;
-            if !source::is_picture(&bytes) {
-                for line in source::text_of(&bytes)?.lines().map(str::trim) {
-                    if !line.is_empty() && !line.starts_with('#') {
-                        sources.push(line);
-                    }
+            if !qr::looks_like_a_picture(&bytes) {
+                for found in links(source::text_of(&bytes)?.as_str()) {
+                    sources.push(&found.text);
                 }
                 continue;
             }
@@ -162,22 +198,15 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
         if found.is_empty() {
             return Err(in_file(path, ErrorCode::NoQrCode.into()));
         }
-        sources.has_picture = true;
-        for code in found {
-            sources.push(&code.text);
-        }
+        sources.take_in(found)?;
     }
     if args.screen {
-        let screens = couchkey_authenticator::os::capture().map_err(Error::from)?;
-        let mut seen = false;
-        for code in screens
+        let screens = SystemScreen.capture().map_err(Error::from)?;
+        let decoded = screens
             .iter()
-            .flat_map(|screen| qr::decode(screen, qr::Effort::Still))
-        {
-            sources.push(&code.text);
-            seen = true;
-        }
-        if !seen {
+            .map(|screen| qr::decode(screen, qr::Effort::Still));
+        let found: Vec<qr::Found> = decoded.flatten().collect();
+        if found.is_empty() {
             return Err(Refusal::new(
                 ErrorCode::NoQrCode.as_str(),
                 "No QR code was found on the screen.",
@@ -185,8 +214,9 @@ fn read_sources(ask: &mut Ask, args: &Add) -> Result<Sources, Stop> {
             )
             .into());
         }
-        sources.has_picture = true;
+        sources.take_in(found)?;
     }
+    sources.all_parts()?;
     Ok(sources)
 }
 
@@ -197,7 +227,7 @@ fn in_file(path: &Path, error: Error) -> Stop {
     refusal.into()
 }
 
-/// All parts of an export in several QR codes are there, or it is refused with what is missing.
+/// All parts of what is spread over several QR codes are there, or it is refused with what is missing.
 pub fn complete(batch: &BatchView, command: &str) -> Result<(), Stop> {
     let missing: Vec<String> = (1..=batch.of)
         .filter(|part| !batch.have.contains(part))
@@ -206,22 +236,34 @@ pub fn complete(batch: &BatchView, command: &str) -> Result<(), Stop> {
     if missing.is_empty() {
         return Ok(());
     }
+    let (what, cure) = match batch.kind {
+        BatchKind::Export => (
+            "This export",
+            format!(
+                "Give the pictures of all of them at once: couchkey {command} 1.png 2.png … To save only what is here: --partial"
+            ),
+        ),
+        BatchKind::Text => (
+            "This set-up link",
+            format!("Give the pictures of all of them at once: couchkey {command} 1.png 2.png …"),
+        ),
+    };
     Err(Refusal::new(
         "incomplete_batch",
         format!(
-            "This export is spread over {} QR codes, and {} of {} were scanned; missing: {}. Nothing was saved.",
+            "{what} is spread over {} QR codes, and {} of {} were scanned; missing: {}. Nothing was saved.",
             batch.of,
             batch.have.len(),
             batch.of,
             missing.join(", ")
         ),
-        format!("Give the pictures of all of them at once: couchkey {command} 1.png 2.png … To save only what is here: --partial"),
+        cure,
     )
     .into())
 }
 
 /// The rows to save, with the names of `--issuer` and `--account`; a nameless one is asked about.
-fn named(ask: &mut Ask, new: &[&PreviewRow], args: &Add) -> Result<Vec<AddRow>, Stop> {
+fn named(ask: &mut Ask, new: &[&PreviewRow], args: &Add) -> Result<Vec<Renamed>, Stop> {
     let renames = !args.manual && (args.issuer.is_some() || args.account.is_some());
     if renames && new.len() > 1 {
         return Err(Stop::Usage(Refusal::new(
@@ -249,7 +291,7 @@ fn named(ask: &mut Ask, new: &[&PreviewRow], args: &Add) -> Result<Vec<AddRow>, 
                 .line("The QR code names nobody. Which service is it for? ")?
                 .map(|line| line.trim().to_owned());
         }
-        rows.push(AddRow {
+        rows.push(Renamed {
             token: row.token,
             issuer,
             account,
@@ -259,7 +301,7 @@ fn named(ask: &mut Ask, new: &[&PreviewRow], args: &Add) -> Result<Vec<AddRow>, 
 }
 
 /// What would be saved, before the question; without a question only what is odd about it.
-fn tell_preview(out: &mut Out, new: &[&PreviewRow], rows: &[AddRow], asks: bool) {
+fn tell_preview(out: &mut Out, new: &[&PreviewRow], rows: &[Renamed], asks: bool) {
     for (row, named) in new.iter().zip(rows) {
         let twice = row.duplicate_of.is_some();
         if asks || twice || !row.warnings.is_empty() {
@@ -332,9 +374,9 @@ fn form(ask: &mut Ask, args: &Add) -> Result<ManualForm, Stop> {
         account,
         secret,
         algorithm: "SHA1".to_owned(),
-        digits: 6,
-        period: 30,
-        counter: "0".to_owned(),
+        digits: String::new(),
+        period: String::new(),
+        counter: String::new(),
     };
     if !ask.yes(
         "Does the service mention anything special (digits, seconds, algorithm, counter)?",
@@ -363,15 +405,11 @@ fn form(ask: &mut Ask, args: &Add) -> Result<ManualForm, Stop> {
         return Ok(form);
     }
     form.algorithm = choice("Algorithm: SHA1, SHA256 or SHA512 [SHA1]: ", "SHA1")?;
-    form.digits = choice("Digits: 6, 7 or 8 [6]: ", "6")?
-        .parse()
-        .map_err(|_| Error::from(OtpauthError::BadDigits))?;
+    form.digits = choice("Digits: 6, 7 or 8 [6]: ", "6")?;
     if form.kind == KindWord::Hotp {
         form.counter = choice("Counter [0]: ", "0")?;
     } else {
-        form.period = choice("Seconds until a code changes [30]: ", "30")?
-            .parse()
-            .map_err(|_| Error::from(OtpauthError::BadPeriod))?;
+        form.period = choice("Seconds until a code changes [30]: ", "30")?;
     }
     Ok(form)
 }

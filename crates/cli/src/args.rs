@@ -1,8 +1,12 @@
-//! What may be typed after `couchkey`. The help, the manual page and the completions are made from this file.
+//! The command-line arguments: what may be typed after `couchkey`. The help, the manual page and the completions are made from this file.
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{OsStringValueParser, TypedValueParser},
+};
+use couchkey_otp::typing::{Keypad, Pace};
 
 /// 9999-12-31 23:59:59 UTC: later times are typing errors.
 const LATEST: u64 = 253_402_300_799;
@@ -39,11 +43,12 @@ pub struct Global {
     pub json: bool,
 
     /// Make codes for this Unix time instead of now
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(..=LATEST))]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
     pub at: Option<u64>,
 
     /// Where the vault is kept, if not in the usual place
-    #[arg(long, global = true, value_name = "DIR", env = "COUCHKEY_DATA_DIR")]
+    // clap's own parser of paths refuses an empty variable, which shells take for one that is not set.
+    #[arg(long, global = true, value_name = "DIR", env = "COUCHKEY_DATA_DIR", value_parser = OsStringValueParser::new().map(PathBuf::from))]
     pub data_dir: Option<PathBuf>,
 
     /// `file`: do without the system's keyring; the vault then opens with a passphrase
@@ -75,6 +80,20 @@ pub enum Command {
     Code(Code),
     /// Show all codes, live
     Watch,
+    /// Show one code large, to be typed on a television: the one that is good when you are done
+    ///
+    /// Space marks the digit that you have typed; from these marks the pace is learnt. If you would be done too late for the
+    /// code of now, it is the next one: keep the last press until the bar is full. Without a terminal it is printed once.
+    Tv(Tv),
+    /// Which code to type when, for programs: one JSON object a line of standard input, one answer a line
+    ///
+    /// It opens no vault. A question is {"now_ms", "period", "codes": [the code of the current step, of the next, … five in
+    /// all], "keypad": "3x4"|"row"|"two-rows"|"qwerty"|"numbers"|"phone", "press_ms", "glance_ms", "spread"}; an answer
+    /// {"step_ahead", "code", "presses", "expected_done_ms", "valid_from_ms", "valid_until_ms", "hold_last_press"}, or
+    /// {"error": {"code", "message", "hint"}} for a line that is no question; then the exit code is 1 at the end.
+    Coach(Coach),
+    /// Say which services offer an authenticator at all, and what there is instead
+    Services(Services),
     /// Say what the otpauth link on standard input holds, without saving it
     Inspect(Inspect),
     /// Say what the QR codes in pictures hold, without saving them
@@ -87,7 +106,13 @@ pub enum Command {
     Trash,
     /// Take an account out of the trash
     Restore(Query),
+    /// Say that you have looked at what came back and at what may be missing; the marks go
+    Seen,
     /// Bring in the accounts of another app: its export, or pictures of its QR codes
+    ///
+    /// What cannot be brought in is said by name and does not stop the others. The exit code is 1 if one of those entries
+    /// had a code, or if there is no account at all; 0 if what was left out never had one (a login, a note), lies in the
+    /// other app's recycle bin, or is in the vault already. `--dry-run` exits as the import itself would.
     Import(Import),
     /// Write the accounts for another app
     Export(Export),
@@ -95,7 +120,7 @@ pub enum Command {
     Lock(Lock),
     /// Set or change the passphrase
     Passphrase(Passphrase),
-    /// Make a new recovery key and show it once; the older one ends
+    /// Make a new recovery key and show it once; the older one opens no more than older backups
     RecoveryKey(RecoveryKey),
     /// Open the vault with the recovery key, or get everything back from a backup
     Recover(Recover),
@@ -122,6 +147,13 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// Whether it takes a picture of the screen, for which Wayland's desktops have a portal.
+    pub fn sees_the_screen(&self) -> bool {
+        matches!(self, Self::Add(Add { screen: true, .. }))
+    }
+}
+
 #[derive(Args)]
 pub struct Init {
     /// Ask for a passphrase whenever the vault is opened
@@ -130,6 +162,9 @@ pub struct Init {
     /// Write the recovery key as a page to print, too
     #[arg(long, value_name = "FILE.html")]
     pub sheet: Option<PathBuf>,
+    /// Make one although the keyring has a vault whose folder is gone
+    #[arg(long)]
+    pub another: bool,
 }
 
 #[derive(Args)]
@@ -168,6 +203,32 @@ pub struct Code {
     /// Move the counter of a counter-based account on first
     #[arg(long)]
     pub next: bool,
+}
+
+#[derive(Args)]
+pub struct Tv {
+    /// Part of the service's or the account's name, or the start of the id; nothing if there is only one account. `-`: any
+    /// short code on standard input, as it came by mail or SMS; it is forgotten at the end
+    pub query: Vec<String>,
+    /// How the television takes digits
+    #[arg(long, value_name = "KEYPAD", default_value = "3x4", value_parser = keypad)]
+    pub keypad: Keypad,
+    /// Seconds that you take for one press on the remote; nothing: not known yet
+    #[arg(long, value_name = "SECONDS", value_parser = pace)]
+    pub pace: Option<f64>,
+}
+
+#[derive(Args)]
+pub struct Services {
+    /// Its name or domain, or a part of its name; nothing: all of them
+    pub name: Vec<String>,
+}
+
+#[derive(Args)]
+pub struct Coach {
+    /// `-`, for standard input
+    #[arg(value_name = "-", default_value = "-", hide_default_value = true)]
+    pub from: OsString,
 }
 
 #[derive(Args)]
@@ -228,6 +289,9 @@ pub struct Import {
     /// The other app's export or backup; or pictures of its QR codes, all of one export. `-`: standard input
     #[arg(value_name = "FILE", required = true)]
     pub files: Vec<PathBuf>,
+    /// The key file of a KeePass database
+    #[arg(long, value_name = "FILE")]
+    pub key_file: Option<PathBuf>,
     /// Only say what would be added
     #[arg(long)]
     pub dry_run: bool,
@@ -342,7 +406,7 @@ pub struct Backup {
     /// List the backups that are there
     #[arg(long)]
     pub list: bool,
-    /// Delete those that open with an older recovery key, once there is one for today's
+    /// Delete those that open with an older recovery key, where a newer one was opened that today's opens
     #[arg(long)]
     pub remove_old: bool,
 }
@@ -359,6 +423,29 @@ pub struct NewKeys {
     /// Write the new recovery key as a page to print, too
     #[arg(long, value_name = "FILE.html")]
     pub sheet: Option<PathBuf>,
+}
+
+/// A time in seconds, in the digits of whatever script the keyboard writes.
+fn seconds(text: &str) -> Result<u64, String> {
+    let seconds: Option<u64> = couchkey_otp::ascii_digits(text).parse().ok();
+    seconds
+        .filter(|seconds| *seconds <= LATEST)
+        .ok_or_else(|| format!("a number from 0 to {LATEST} was expected"))
+}
+
+fn keypad(word: &str) -> Result<Keypad, String> {
+    let all = Keypad::ALL.map(Keypad::as_str).join(", ");
+    Keypad::from_word(word).ok_or_else(|| format!("one of {all} was expected"))
+}
+
+/// The seconds a press, with a decimal point or comma, in the digits of whatever script the keyboard writes.
+fn pace(text: &str) -> Result<f64, String> {
+    let text = couchkey_otp::ascii_digits(text).replace(',', ".");
+    let pace = text
+        .parse()
+        .ok()
+        .filter(|secs| !Pace::from_marks([*secs]).marks().is_empty());
+    pace.ok_or_else(|| "a number from 0.02 to 10 was expected".to_owned())
 }
 
 /// Whether an argument is, or holds, what nobody but its owner may see.
@@ -390,6 +477,27 @@ mod tests {
     #[test]
     fn the_definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_a_number_in_any_script() {
+        for same in ["1111111109", "１１１１１１１１０９", "١١١١١١١١٠٩"] {
+            assert_eq!(seconds(same), Ok(1_111_111_109), "{same}");
+        }
+        for none in ["", "-1", "yesterday", "253402300800", "１e9"] {
+            assert!(seconds(none).is_err(), "{none} is none");
+        }
+    }
+
+    #[test]
+    fn a_pace_and_a_keypad_are_what_a_person_may_have() {
+        for same in ["0.65", "0,65", "٠٫٦٥".replace('٫', ".").as_str()] {
+            assert_eq!(pace(same), Ok(0.65), "{same}");
+        }
+        for none in ["", "0", "-1", "NaN", "inf", "21", "fast"] {
+            assert!(pace(none).is_err(), "{none} is none");
+        }
+        assert!(keypad("3x4").is_ok() && keypad("4x3").is_err());
     }
 
     #[test]

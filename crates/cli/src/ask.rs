@@ -1,22 +1,28 @@
-//! What is asked of people: passphrases, names, yes or no. Where nobody sits there, answers are lines of standard input.
+//! The prompts: passphrases, names, yes or no. Where nobody sits there, answers are lines of standard input.
 
 use std::{
-    fs::File,
     io::{self, BufRead, BufReader, IsTerminal, Read, Write},
+    time::Duration,
 };
 
-use couchkey_authenticator::ErrorCode;
-use crossterm::{
-    event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers},
-    terminal,
-};
+use couchkey_authenticator::{ErrorCode, Guards, weakness};
+use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use unicode_width::UnicodeWidthStr;
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::refusal::{INTERRUPTED, Refusal, Stop};
+use crate::{
+    refusal::{INTERRUPTED, Refusal, Stop},
+    terminal::{self, Raw, screen},
+};
 
 /// The most text that is read from standard input: some fifteen otpauth URIs of the greatest length.
 pub const MAX_TEXT: u64 = 64 << 10;
+
+/// The code of a question that got neither yes nor no.
+const UNCLEAR: &str = "answer_unclear";
+
+/// How often a question is asked that gets neither yes nor no.
+const TIMES: u32 = 3;
 
 /// Where answers come from.
 pub struct Ask {
@@ -71,11 +77,12 @@ impl Ask {
         self.line_or_typed(prompt, Echo::Hidden)
     }
 
-    /// A passphrase that is being chosen; asked for twice where it is typed unseen.
+    /// A passphrase that is being chosen; asked for twice where it is typed unseen, and again where it is too weak for
+    /// what it `guards`.
     ///
     /// # Errors
     /// [`ErrorCode::PassphraseNeeded`] where nobody gives one.
-    pub fn new_passphrase(&mut self) -> Result<Zeroizing<String>, Stop> {
+    pub fn new_passphrase(&mut self, guards: Guards) -> Result<Zeroizing<String>, Stop> {
         if self.descriptor.is_some() || !self.somebody_is_there() {
             return Ok(self
                 .passphrase("New passphrase: ")?
@@ -83,11 +90,11 @@ impl Ask {
         }
         loop {
             let first = typed(
-                "New passphrase (eight characters or more; four unrelated words are good): ",
+                "New passphrase (four unrelated words are good): ",
                 Echo::Hidden,
             )?;
-            if first.chars().count() < 8 {
-                say("That is too short.");
+            if let Some(report) = weakness(&first, guards) {
+                say(&format!("{} {}", report.message, report.hint));
                 continue;
             }
             if *first == *typed("The same once more: ", Echo::Hidden)? {
@@ -104,11 +111,11 @@ impl Ask {
         }
         loop {
             let first = typed(
-                "Password for the file (eight characters or more): ",
+                "Password for the file (four unrelated words are good): ",
                 Echo::Hidden,
             )?;
-            if first.chars().count() < 8 {
-                say("That is too short.");
+            if let Some(report) = weakness(&first, Guards::Alone) {
+                say(&format!("{} {}", report.message, report.hint));
                 continue;
             }
             if *first == *typed("The same once more: ", Echo::Hidden)? {
@@ -133,16 +140,43 @@ impl Ask {
         self.line_or_typed(prompt, Echo::Hidden)
     }
 
-    /// Yes or no; Enter alone is `default`.
+    /// Yes or no; Enter alone is `default`, and so is the end of standard input. Anything else is asked again: it may be
+    /// half of something that was pasted, and is nobody's answer.
+    ///
+    /// # Errors
+    /// It was neither yes nor no, several times.
     pub fn yes(&mut self, question: &str, default: bool) -> Result<bool, Stop> {
         let choice = if default { "[Y/n]" } else { "[y/N]" };
-        let Some(answer) = self.line(&format!("{question} {choice} "))? else {
-            return Ok(default);
-        };
-        Ok(match answer.trim() {
-            "" => default,
-            answer => answer.starts_with(['y', 'Y', 'j', 'J']),
-        })
+        let mut question = question;
+        for _ in 0..TIMES {
+            let answer = self.line_or_typed(&format!("{question} {choice} "), Echo::Short)?;
+            let Some(answer) = answer else {
+                return Ok(default);
+            };
+            match yes_or_no(&answer, default) {
+                Some(yes) => return Ok(yes),
+                None => say("That is neither yes nor no. Type y or n, then Enter."),
+            }
+            question = question.trim_start();
+        }
+        Err(Refusal::new(
+            UNCLEAR,
+            "That was neither yes nor no, so nothing further was done.",
+            "Start again, and answer with y or n.",
+        )
+        .into())
+    }
+
+    /// The same where nothing begins anew after the question, because what was asked for is done: no by default, and what
+    /// stays unclear is no, too.
+    ///
+    /// # Errors
+    /// Nothing can be read.
+    pub fn said_yes(&mut self, question: &str) -> Result<bool, Stop> {
+        match self.yes(question, false) {
+            Err(Stop::Refused(refusal)) if refusal.code == UNCLEAR => Ok(false),
+            answer => answer,
+        }
     }
 
     /// All of standard input, at most `most` bytes and one. Where somebody sits there, a link that is pasted unseen.
@@ -191,21 +225,27 @@ fn unreadable(what: &str) -> Refusal {
     )
 }
 
-/// The descriptor by its name in the file system: opening it needs no unsafe code, and one that is not open is an error.
+/// The descriptor that we were given, read from where it stands. It is not opened anew by its name in the file system:
+/// that fails where rights were dropped since, or where it is a socket, and begins at a file's beginning.
+#[cfg(unix)]
 fn open_descriptor(number: u32) -> Result<Box<dyn BufRead>, Stop> {
-    let file = if cfg!(unix) {
-        File::open(format!("/dev/fd/{number}"))
-    } else {
-        Err(io::ErrorKind::Unsupported.into())
-    };
-    match file {
-        Ok(file) => Ok(Box::new(BufReader::new(file))),
-        Err(_) => Err(Stop::Usage(Refusal::new(
-            "usage",
-            format!("File descriptor {number} cannot be read."),
-            "Open it in the shell: couchkey list --passphrase-fd 3 3<FILE. Or pass the passphrase on standard input.",
-        ))),
-    }
+    let number = i32::try_from(number).map_err(|_| no_descriptor(number))?;
+    let file = filedescriptor::FileDescriptor::dup(&number)
+        .map_err(|_| no_descriptor(number.cast_unsigned()))?;
+    Ok(Box::new(BufReader::new(file)))
+}
+
+#[cfg(not(unix))]
+fn open_descriptor(number: u32) -> Result<Box<dyn BufRead>, Stop> {
+    Err(no_descriptor(number))
+}
+
+fn no_descriptor(number: u32) -> Stop {
+    Stop::Usage(Refusal::new(
+        "usage",
+        format!("File descriptor {number} is not open."),
+        "Open it in the shell: couchkey list --passphrase-fd 3 3<FILE. Or pass the passphrase on standard input.",
+    ))
 }
 
 /// One line without its end; `None` when there is nothing more.
@@ -236,76 +276,127 @@ fn read_line(from: &mut dyn BufRead) -> Result<Option<Zeroizing<String>>, Stop> 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Echo {
     Shown,
+    /// As much as yes or no takes: what is longer may be anything, a key for one.
+    Short,
     Hidden,
 }
 
+impl Echo {
+    /// What of `text` may be seen.
+    fn of(self, text: &str) -> &str {
+        match self {
+            Self::Shown => text,
+            Self::Short => text
+                .char_indices()
+                .nth(3)
+                .map_or(text, |(end, _)| &text[..end]),
+            Self::Hidden => "",
+        }
+    }
+}
+
 /// A line from the keyboard, key by key: so that Ctrl-C gives the terminal back as it was, and nothing stays hidden.
+///
+/// What is pasted at a hidden prompt is one answer, its line ends included: the next question must not get the rest of
+/// it and show that to everybody.
 fn typed(prompt: &str, echo: Echo) -> Result<Zeroizing<String>, Stop> {
     let keyboard = |_: io::Error| Stop::from(unreadable("the terminal"));
     let mut screen = screen();
-    // First the keyboard, then the question: whoever answers at once is not echoed either.
-    let raw = Raw::new().map_err(keyboard)?;
-    let _ = write!(screen, "{prompt}");
-    let _ = screen.flush();
+    let raw = Raw::for_prompt(prompt).map_err(keyboard)?;
     let mut line = Line::default();
-    let mut shown = 0;
+    let mut shown = Shown::default();
+    let mut ready = None;
     let outcome = loop {
-        let Event::Key(key) = event::read().map_err(keyboard)? else {
-            continue;
+        let event = match ready.take() {
+            Some(event) => event,
+            None => event::read().map_err(keyboard)?,
         };
-        if let Some(outcome) = line.press(key) {
-            break outcome;
+        match event {
+            Event::Key(key) => match line.press(key) {
+                Some(Outcome::Entered) if echo == Echo::Hidden => {
+                    match next_at_once().map_err(keyboard)? {
+                        None => break Outcome::Entered,
+                        // No person is that quick: it is pasted into a terminal that does not say so.
+                        more => {
+                            line.push('\n');
+                            ready = more;
+                        }
+                    }
+                }
+                Some(outcome) => break outcome,
+                None => {}
+            },
+            Event::Paste(text) => line.paste(&Zeroizing::new(text), echo),
+            _ => {}
         }
-        if echo == Echo::Shown {
-            let width = line.text.width();
-            if width < shown {
-                let _ = write!(screen, "{}", "\x08 \x08".repeat(shown - width));
-            } else if width > shown {
-                let _ = write!(screen, "{}", line.text.chars().next_back().unwrap_or(' '));
-            }
-            let _ = screen.flush();
-            shown = width;
-        }
+        let visible = echo.of(&line.text);
+        raw.shows(visible);
+        shown.follow(visible, &mut screen);
     };
     drop(raw);
     let _ = writeln!(screen);
     match outcome {
-        Outcome::Entered => Ok(line.text),
+        Outcome::Entered => {
+            let answer = line.text.trim_end_matches('\n').len();
+            line.text.truncate(answer);
+            Ok(line.text)
+        }
         Outcome::GivenUp => Err(Stop::Quietly(INTERRUPTED)),
     }
 }
 
-/// Where questions are asked: standard error, or the terminal itself where that leads elsewhere.
-fn screen() -> Box<dyn Write> {
-    if !io::stderr().is_terminal()
-        && cfg!(unix)
-        && let Ok(terminal) = File::options().write(true).open("/dev/tty")
-    {
-        return Box::new(terminal);
+/// The key or the paste that is there already, behind one that was just read.
+fn next_at_once() -> io::Result<Option<Event>> {
+    const AT_ONCE: Duration = Duration::from_millis(30);
+    while event::poll(AT_ONCE)? {
+        match event::read()? {
+            // Windows tells that Enter was let go.
+            Event::Key(key) if key.kind == KeyEventKind::Release => {}
+            event @ (Event::Key(_) | Event::Paste(_)) => return Ok(Some(event)),
+            _ => {}
+        }
     }
-    Box::new(io::stderr())
+    Ok(None)
 }
 
-/// Keys come one by one while it lives; the terminal is as it was afterwards, whatever happens in between.
-pub struct Raw;
+/// How much of a line stands on the screen.
+#[derive(Default)]
+struct Shown {
+    characters: usize,
+    width: usize,
+}
 
-impl Raw {
-    /// # Errors
-    /// There is no terminal.
-    pub fn new() -> io::Result<Self> {
-        terminal::enable_raw_mode()?;
-        Ok(Self)
+impl Shown {
+    /// Only ever adds at the end or takes away there, as a line is typed.
+    fn follow(&mut self, text: &str, screen: &mut impl Write) {
+        let (characters, width) = (text.chars().count(), text.width());
+        if characters < self.characters {
+            let _ = write!(
+                screen,
+                "{}",
+                "\x08 \x08".repeat(self.width.saturating_sub(width))
+            );
+        } else {
+            for c in text.chars().skip(self.characters) {
+                let _ = write!(screen, "{c}");
+            }
+        }
+        let _ = screen.flush();
+        *self = Self { characters, width };
     }
 }
 
-impl Drop for Raw {
-    fn drop(&mut self) {
-        let _ = terminal::disable_raw_mode();
+fn yes_or_no(answer: &str, default: bool) -> Option<bool> {
+    match answer.trim().to_lowercase().as_str() {
+        "" => Some(default),
+        "y" | "yes" | "j" | "ja" => Some(true),
+        "n" | "no" | "nein" => Some(false),
+        _ => None,
     }
 }
 
-/// More bytes than this are not typed; twice the longest link that is read, so that a longer one is seen to be too long.
-const LONGEST: usize = 8 << 10;
+/// More bytes than this are not typed; as many as are read from standard input, and one.
+const LONGEST: usize = MAX_TEXT as usize + 1;
 
 enum Outcome {
     Entered,
@@ -345,6 +436,10 @@ impl Line {
                 self.text.zeroize();
                 None
             }
+            KeyCode::Char('z') if control => {
+                terminal::suspend();
+                None
+            }
             KeyCode::Char('h') if control => {
                 self.text.pop();
                 None
@@ -354,12 +449,33 @@ impl Line {
                 None
             }
             KeyCode::Char(c) if !control && !c.is_control() => {
-                if self.text.len() + c.len_utf8() <= LONGEST {
-                    self.text.push(c);
-                }
+                self.push(c);
                 None
             }
             _ => None,
+        }
+    }
+
+    fn push(&mut self, c: char) {
+        if self.text.len() + c.len_utf8() <= LONGEST {
+            self.text.push(c);
+        }
+    }
+
+    /// What comes in one piece. In a hidden answer its line ends stay: a key may be broken by them, a list of links is
+    /// parted by them. A line that is shown is one line.
+    fn paste(&mut self, text: &str, echo: Echo) {
+        let line_end = if echo == Echo::Hidden { '\n' } else { ' ' };
+        let mut last = '\0';
+        for c in text.chars() {
+            match c {
+                '\n' if last == '\r' => {}
+                '\n' | '\r' => self.push(line_end),
+                '\t' => self.push(' '),
+                c if c.is_control() => {}
+                c => self.push(c),
+            }
+            last = c;
         }
     }
 }
@@ -420,6 +536,40 @@ mod tests {
             ("a".to_owned(), Some(true)),
             "raw terminals report it as Ctrl-J"
         );
+    }
+
+    #[test]
+    fn a_paste_keeps_its_lines_where_it_is_hidden_and_is_one_line_where_it_is_seen() {
+        for (echo, line) in [(Echo::Hidden, "AB\nCD\n\nE F"), (Echo::Shown, "AB CD  E F")] {
+            let mut typed = Line::default();
+            typed.paste("AB\r\nCD\r\u{1b}\u{7}\nE\tF", echo);
+            assert_eq!(*typed.text, line, "and nothing in it drives a terminal");
+        }
+        let mut typed = Line::default();
+        typed.paste(&"x".repeat(LONGEST + 10), Echo::Hidden);
+        assert_eq!(typed.text.len(), LONGEST, "and memory has an end");
+    }
+
+    #[test]
+    fn yes_and_no_are_words_and_a_key_is_neither() {
+        for yes in ["y", "Yes", " j ", "JA"] {
+            assert_eq!(yes_or_no(yes, false), Some(true), "{yes}");
+        }
+        for no in ["n", "No", "nein"] {
+            assert_eq!(yes_or_no(no, true), Some(false), "{no}");
+        }
+        assert_eq!(yes_or_no(" ", true), Some(true), "Enter alone");
+        for neither in [
+            "JBSWY3DPEHPK3PXP",
+            "YZDGNBVGY3TQOJQ",
+            "NBSWY3DP",
+            "maybe",
+            "1",
+        ] {
+            assert_eq!(yes_or_no(neither, true), None, "{neither}");
+        }
+        assert_eq!(Echo::Short.of("JBSWY3DP"), "JBS", "and it is hardly shown");
+        assert_eq!(Echo::Hidden.of("JBSWY3DP"), "", "or not at all");
     }
 
     #[test]

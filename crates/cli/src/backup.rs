@@ -7,10 +7,10 @@ use std::{
 };
 
 use couchkey_authenticator::{
-    Authenticator, ErrorCode,
+    Authenticator, ErrorCode, ErrorReport, Guards,
     view::{
-        BackupChoice, BackupReport, BackupRow, BackupsView, DrillPart, RestoreInto, RestoreOutcome,
-        Restored, Status, VaultState,
+        BackupChoice, BackupDate, BackupReport, BackupRow, BackupState, BackupsView, DrillPart,
+        Notice, RestoreInto, RestoreOutcome, Restored, Status, VaultState,
     },
 };
 use serde_json::json;
@@ -21,7 +21,8 @@ use crate::{
     ask::Ask,
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
-    source, vault,
+    source,
+    vault::{self, WayOut},
 };
 
 /// The most that is read of a backup's file; the vault crate refuses more than it can use of it.
@@ -44,7 +45,7 @@ pub fn backup(
         return tell(&authenticator.set_backups(&choice)?, out);
     }
     if args.passphrase {
-        let passphrase = ask.new_passphrase()?;
+        let passphrase = ask.new_passphrase(Guards::Alone)?;
         return tell(
             &authenticator.set_backup_passphrase(Some(&passphrase))?,
             out,
@@ -98,6 +99,7 @@ fn tell(view: &BackupsView, out: &mut Out) -> Result<u8, Stop> {
     let folder = view.folder.as_deref().map(show::safe).unwrap_or_default();
     out.line(match view.choice {
         BackupChoice::Off => "No backup is made by itself.".to_owned(),
+        _ if view.folder.is_none() => "No backups are made by themselves yet.".to_owned(),
         _ => format!("After each change a backup is made in: {folder}"),
     })?;
     if let Some(problem) = &view.problem {
@@ -115,21 +117,36 @@ fn tell(view: &BackupsView, out: &mut Out) -> Result<u8, Stop> {
     for line in show::columns(&rows) {
         out.line(line)?;
     }
+    let damaged = |row: &BackupRow| row.state == BackupState::Damaged;
+    if view.backups.iter().any(damaged) {
+        out.line(format!(
+            "A damaged backup does not count. Make a new one: couchkey backup. Then delete the damaged file in {folder}"
+        ))?;
+    }
     Ok(DONE)
 }
 
 fn row(backup: &BackupRow) -> Vec<String> {
-    let age = match backup.days_old {
-        0 => "today".to_owned(),
-        1 => "1 day old".to_owned(),
-        n => format!("{n} days old"),
+    let age = match (backup.dated, backup.days_old) {
+        (BackupDate::Future, _) => {
+            "dated in the future: this computer's clock, or the one that made it, was wrong"
+                .to_owned()
+        }
+        (_, None) => "dated before Couchkey was made: the clock that dated it was wrong".to_owned(),
+        (_, Some(0)) => "today".to_owned(),
+        (_, Some(1)) => "1 day old".to_owned(),
+        (_, Some(n)) => format!("{n} days old"),
     };
-    let key = if backup.current_key {
-        ""
-    } else {
-        "opens with an older key"
+    let state = match backup.state {
+        BackupState::Damaged => "DAMAGED: does not open",
+        BackupState::Newer => "made by a newer Couchkey",
+        BackupState::OtherKey => "from before the vault got new keys",
+        _ if !backup.current_key => "opens with an older key",
+        BackupState::InPart => "opens; accounts in it are damaged",
+        BackupState::Good => "opens",
+        BackupState::Untried => "",
     };
-    vec![backup.name.clone(), age, key.to_owned()]
+    vec![show::safe(&backup.name), age, state.to_owned()]
 }
 
 /// `couchkey verify-backup`
@@ -183,7 +200,7 @@ fn sentences(report: &BackupReport, open: bool) -> Vec<String> {
 
 /// `couchkey drill`
 pub fn drill(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
-    vault::open(authenticator, ask, out)?;
+    let status = vault::open(authenticator, ask, out)?;
     out.tell("Type the recovery key from your sheet, as if everything else were lost.");
     let key = vault::recovery_key_line(ask)?;
     let drill = authenticator.drill(&key)?;
@@ -192,15 +209,36 @@ pub fn drill(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Res
     } else {
         out.line(format!("The vault: {}.", part(&drill.vault)))?;
         match (&drill.backup, &drill.backup_problem) {
-            (Some(backup), _) => out.line(format!("The newest backup: {}.", part(backup)))?,
+            (Some(backup), _) => {
+                out.line(format!("The newest backup that opens: {}.", part(backup)))?
+            }
             (None, Some(problem)) => out.line(format!(
                 "The newest backup: {} {}",
                 problem.message, problem.hint
             ))?,
             (None, None) => out.line("There is no backup yet: couchkey backup")?,
         }
+        for name in &drill.damaged_backups {
+            out.line(format!(
+                "{name} is damaged and does not count. Make a new backup (couchkey backup), then delete that file."
+            ))?;
+        }
+        if drill.mended > 0 {
+            out.line(format!(
+                "Entries of the keyring that were missing or damaged, and were written again: {}.",
+                drill.mended
+            ))?;
+        }
         out.line(match drill.proven_at {
-            Some(_) => "Proven: with this key everything comes back. The date is written down.",
+            Some(_) => {
+                "Proven: with this key everything comes back, from the file and from the keyring. The date is written down."
+            }
+            None if !drill.both_whole => {
+                "Not proven: one of the two copies of the vault is not whole. See couchkey doctor"
+            }
+            None if status.notices.contains(&Notice::Incomplete) => {
+                "Not proven: accounts may be missing here. Restore your newest backup: couchkey recover --backup FILE. When you have looked: couchkey seen"
+            }
             None => "Not proven: something does not match. Make a new backup: couchkey backup",
         })?;
     }
@@ -226,8 +264,8 @@ pub fn new_keys(
     out: &mut Out,
     args: &NewKeys,
 ) -> Result<u8, Stop> {
-    vault::must_be_new(args.sheet.as_deref())?;
-    let (_, passphrase) = vault::open_asking(authenticator, ask, out)?;
+    let way = WayOut::open(out, args.sheet.as_deref())?;
+    let (status, passphrase) = vault::open_asking(authenticator, ask, out)?;
     if ask.somebody_is_there()
         && !ask.yes(
             "Everything is sealed anew, and the recovery key that you have ends. Go on?",
@@ -237,32 +275,83 @@ pub fn new_keys(
         out.say("Nothing was changed.");
         return Ok(REFUSED);
     }
-    let rotated = authenticator.rotate_keys(passphrase.as_ref().map(|text| text.as_str()))?;
+    let rest = vault::as_it_was(status.has_recovery_key);
+    let key = authenticator.draw_recovery_key()?;
+    let shown = way.show(authenticator, out, &key, rest)?;
+    let asks = ask.somebody_is_there() && !shown.on_a_sheet();
+    if asks && !vault::written_down(ask, out)? {
+        return Ok(vault::not_written_down(out, rest, "couchkey new-keys"));
+    }
+    let given = passphrase.as_ref().map(|text| text.as_str());
+    let rotated = authenticator
+        .rotate_to_drawn_key(given, asks || shown.on_a_sheet())
+        .map_err(|error| vault::opens_nothing(&error, rest))?;
+    shown.counts();
     if out.is_json() {
         out.json(&json!({
             "rotated": true,
             "old_backups": rotated.old_backups,
             "backup_passphrase_ended": rotated.backup_passphrase_ended,
         }))?;
+    } else {
+        out.say("Everything is sealed anew, and this key is the one that counts now.");
     }
-    vault::print_recovery_key(
-        authenticator,
-        ask,
-        out,
-        &rotated.recovery_key,
-        args.sheet.as_deref(),
-    )?;
-    if !rotated.old_backups.is_empty() {
-        out.tell(format!(
-            "\nBackups that whoever has the old key can still open: {}. Make a new one, then delete them:\n  couchkey backup && couchkey backup --remove-old",
-            rotated.old_backups.len()
-        ));
-    }
-    if rotated.backup_passphrase_ended {
-        out.tell("The passphrase for backups ended. A new one: couchkey backup --passphrase");
-    }
+    vault::say_what_is_left(out, &rotated);
     out.tell("Whoever had the old key and a copy of the vault may have seen the accounts' secrets: set those up anew.");
     Ok(DONE)
+}
+
+/// After a new recovery key: says which backups the older one still opens and what that means, and offers to delete them
+/// once the new one is written down.
+pub fn tell_of_older_keys(
+    authenticator: &Authenticator,
+    ask: &mut Ask,
+    out: &mut Out,
+) -> Result<(), Stop> {
+    let rows = authenticator.backups()?.backups;
+    let older = |row: &&BackupRow| !row.current_key && row.state != BackupState::Damaged;
+    let older = rows.iter().filter(older).count();
+    if older == 0 {
+        return Ok(());
+    }
+    out.tell(format!(
+        "\nBackups that the older recovery key still opens: {older}. Whoever has that key and one of them can open this vault, too.\nIf somebody else saw the older key, give the vault new keys: couchkey new-keys"
+    ));
+    let written_down = authenticator.status().recovery_saved;
+    let delete = written_down
+        && ask.somebody_is_there()
+        && ask.said_yes("Make a new backup, and delete those?")?;
+    if !delete {
+        out.tell("To delete them when the new key is written down: couchkey backup && couchkey backup --remove-old");
+        return Ok(());
+    }
+    let removed = authenticator
+        .back_up()
+        .and_then(|_| authenticator.remove_old_backups());
+    match removed {
+        Ok(removed) => out.tell(format!(
+            "A new backup is made. Deleted: {removed}. Copies of them elsewhere are yours to find."
+        )),
+        // The new key is made and shown; this is a remark about something else.
+        Err(error) => {
+            let report = error.report();
+            out.say(format!(
+                "None was deleted. {} {}",
+                report.message, report.hint
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Says once, where a vault is made, that it makes no backup by itself before a folder is named.
+pub fn tell_where(authenticator: &Authenticator, out: &mut Out) -> Result<(), Stop> {
+    let view = authenticator.backups()?;
+    if view.folder.is_none() && view.choice != BackupChoice::Off {
+        let report = ErrorReport::from(ErrorCode::BackupFolderNotChosen);
+        out.tell(format!("\n{} {}", report.message, report.hint));
+    }
+    Ok(())
 }
 
 /// `couchkey recover --backup FILE`
@@ -321,13 +410,13 @@ pub fn recover(
         return Ok(DONE);
     }
     let mut passphrase = (!opened && ask.has_descriptor())
-        .then(|| ask.new_passphrase())
+        .then(|| ask.new_passphrase(Guards::WithKeyring))
         .transpose()?;
     let restored = loop {
         let given = passphrase.as_ref().map(|text| text.as_str());
         match authenticator.restore_backup(&bytes, &key, given, args.set_aside) {
             Err(error) if error.code() == ErrorCode::PassphraseNeeded && passphrase.is_none() => {
-                passphrase = Some(ask.new_passphrase()?);
+                passphrase = Some(ask.new_passphrase(Guards::Alone)?);
             }
             outcome => break outcome?,
         }
@@ -346,6 +435,9 @@ pub fn recover(
             ))?;
         }
         tell_recovery(&restored.status, out)?;
+        if matches!(restored.into, RestoreInto::NewVault | RestoreInto::SetAside) {
+            tell_where(authenticator, out)?;
+        }
     }
     Ok(DONE)
 }

@@ -7,18 +7,31 @@ mod args;
 mod ask;
 mod backup;
 mod clock;
+mod coach;
+mod large;
 mod refusal;
 mod scan;
+mod services;
 mod show;
 mod source;
+mod terminal;
 mod transfer;
+mod tv;
 mod vault;
 mod watch;
 
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+    time::Duration,
+};
 
 use clap::{CommandFactory, Parser};
-use couchkey_authenticator::Authenticator;
+use couchkey_authenticator::{
+    Authenticator,
+    os::{self, SystemKeyring, Waiting},
+};
 use couchkey_otp::UnixTime;
 
 use crate::{
@@ -28,12 +41,21 @@ use crate::{
     show::Out,
 };
 
+/// What our own code wipes by its types, this wipes of every library's copies as soon as it lets go of them.
+#[global_allocator]
+static WIPES: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
 fn main() -> ExitCode {
-    no_core_dumps();
+    // Where the system refuses, it refuses the dump to this process too, or nothing can be done about it.
+    let _ = os::no_core_dumps();
     let cli = match parse() {
         Ok(cli) => cli,
         Err(code) => return ExitCode::from(code),
     };
+    if !cli.command.sees_the_screen() {
+        os::nobody_looks_in();
+    }
     let mut out = Out::new(cli.global.json);
     let outcome = run(&cli, &mut out).and_then(|code| {
         out.flush()?;
@@ -42,17 +64,19 @@ fn main() -> ExitCode {
     ExitCode::from(outcome.unwrap_or_else(|stop| ended(stop, &mut out)))
 }
 
-/// A core dump would write every open secret to the disk.
-fn no_core_dumps() {
-    #[cfg(unix)]
-    {
-        use rustix::process::{Resource, Rlimit, setrlimit};
-        let nothing = Rlimit {
-            current: Some(0),
-            maximum: Some(0),
-        };
-        // Where the system refuses, it refuses the dump to this process too, or nothing can be done about it.
-        let _ = setrlimit(Resource::Core, nothing);
+/// A keyring that asks is waited for as long as a person may take, and they are told to look for its question. A script
+/// has nobody who could look.
+fn for_the_keyring() -> Waiting {
+    let somebody = std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
+    Waiting {
+        most: Duration::from_secs(if somebody { 60 } else { 10 }),
+        tell: || {
+            // Whoever closed standard error does not want to know.
+            let _ = writeln!(
+                std::io::stderr(),
+                "Waiting for the keyring program: look for its window."
+            );
+        },
     }
 }
 
@@ -66,6 +90,14 @@ fn parse() -> Result<Cli, u8> {
             "secret_in_arguments",
             "A set-up link holds a secret and does not belong on the command line, where other programs can read it.",
             "Pass it on standard input: couchkey add - (or inspect -). Then clear it from your shell's history.",
+        ));
+        return Err(USAGE);
+    }
+    if names_no_folder(std::env::args_os()) {
+        tell(&Refusal::new(
+            "usage",
+            "--data-dir names no folder.",
+            "Name one, or leave the option out for the usual place.",
         ));
         return Err(USAGE);
     }
@@ -87,13 +119,26 @@ fn parse() -> Result<Cli, u8> {
     })
 }
 
+/// `--data-dir ""`, most often an unset variable in a script. The vault in the usual place is not what was meant.
+fn names_no_folder(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut before = OsString::new();
+    for argument in arguments {
+        if argument == "--data-dir=" || before == "--data-dir" && argument.is_empty() {
+            return true;
+        }
+        before = argument;
+    }
+    false
+}
+
 fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
     let at = cli.global.at.map(UnixTime::from_secs);
     let stdin_is_data = match &cli.command {
         Command::Add(add) => source::takes_stdin(&add.images),
         Command::Scan(scan) => source::takes_stdin(&scan.images),
         Command::Import(import) => source::takes_stdin(&import.files),
-        Command::Inspect(_) => true,
+        Command::Inspect(_) | Command::Coach(_) => true,
+        Command::Tv(tv) => tv::takes_stdin(tv),
         _ => false,
     };
     let mut ask = Ask::new(cli.global.passphrase_fd, stdin_is_data)?;
@@ -101,12 +146,17 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
     match &cli.command {
         Command::Inspect(args) => return scan::inspect(ask, out, at, args),
         Command::Scan(args) => return scan::scan(ask, out, at, args),
+        Command::Coach(args) => return coach::coach(out, args),
+        Command::Services(args) => return services::services(out, args),
+        Command::Tv(args) if tv::takes_stdin(args) => return tv::any_code(ask, out, args),
         Command::Completions { shell } => return completions(*shell, out),
         Command::Man { command } => return man(command.as_deref(), out),
         _ => {}
     }
+    SystemKeyring::waits(for_the_keyring());
     let authenticator = &vault::on_this_machine(&cli.global)?;
     let outcome = with_vault(cli, authenticator, ask, out, at);
+    look_at_both_copies(&cli.command, authenticator, out);
     if let Some(report) = authenticator.back_up_if_changed() {
         // The change itself is kept, so this is a remark and no failure.
         out.say(format!(
@@ -115,6 +165,20 @@ fn run(cli: &Cli, out: &mut Out) -> Result<u8, Stop> {
         ));
     }
     outcome
+}
+
+/// After the answer is out: an opening reads the file alone, so the keyring's copy of every account is looked at here,
+/// and mended. A keyring that does not answer now is looked at the next time.
+fn look_at_both_copies(command: &Command, authenticator: &Authenticator, out: &mut Out) {
+    let did_so = matches!(command, Command::Doctor | Command::Drill);
+    if did_so || out.flush().is_err() {
+        return;
+    }
+    if let Ok(wrong @ 1..) = authenticator.check_copies() {
+        out.say(format!(
+            "note: entries of the keyring that were missing or damaged: {wrong}. They were written again from the file."
+        ));
+    }
 }
 
 fn with_vault(
@@ -135,10 +199,12 @@ fn with_vault(
             "For another time: couchkey list --at SECONDS",
         ))),
         Command::Watch => watch::watch(authenticator, ask, out),
+        Command::Tv(args) => tv::tv(authenticator, ask, out, at, args),
         Command::Edit(args) => accounts::edit(authenticator, ask, out, at, args),
         Command::Remove(args) => accounts::remove(authenticator, ask, out, args),
         Command::Trash => accounts::trash(authenticator, ask, out),
         Command::Restore(args) => accounts::restore(authenticator, ask, out, at, args),
+        Command::Seen => accounts::seen(authenticator, ask, out),
         Command::Import(args) => transfer::import(authenticator, ask, out, at, args),
         Command::Export(args) => transfer::export(authenticator, ask, out, args),
         Command::Lock(args) => vault::lock(authenticator, ask, out, args),
@@ -154,6 +220,8 @@ fn with_vault(
         Command::NewKeys(args) => backup::new_keys(authenticator, ask, out, args),
         Command::Doctor => vault::doctor(authenticator, ask, out),
         Command::Inspect(_)
+        | Command::Coach(_)
+        | Command::Services(_)
         | Command::Scan(_)
         | Command::Completions { .. }
         | Command::Man { .. } => Ok(DONE),

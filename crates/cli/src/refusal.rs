@@ -1,4 +1,4 @@
-//! How a command ends when it does not end well: a code, a sentence, a cure, and the exit code.
+//! The errors of a command: a stable code, a message, a hint, and the exit code.
 
 use std::io;
 
@@ -61,6 +61,7 @@ impl Refusal {
                 | C::WrongPassphrase
                 | C::NeedsRecovery
                 | C::KeyringLocked
+                | C::KeyringSilent
                 | C::KeyringDenied
                 | C::KeyringUnavailable,
             ) => LOCKED,
@@ -105,12 +106,30 @@ fn in_commands(code: ErrorCode) -> Option<&'static str> {
         C::KeyringUnavailable => {
             "Start its service (on Linux: GNOME Keyring, KWallet or KeePassXC) and try again. Or open the vault without it: couchkey recover"
         }
+        C::KeyringSilent => {
+            "Answer what it asks, then try again. In KeePassXC, turn on Secret Service Integration in the settings, and in the settings of the database choose a group that other programs may use. For a vault that needs no keyring and opens with a passphrase: couchkey init --keyring file"
+        }
+        C::KeyringDenied => {
+            "Allow Couchkey to use the keyring when the system asks, then try again. For a vault that needs no keyring and opens with a passphrase: couchkey init --keyring file"
+        }
         C::AccountNotFound => "See what is there: couchkey list. What was removed: couchkey trash",
         C::AmbiguousQuery => "Type more of the name, or the id that couchkey list shows.",
-        C::NotHotp => "Leave --next away; the code changes by itself.",
+        C::NotHotp => "Leave --next out; the code changes by itself.",
         C::MigrationUri => "Add it whole, it may hold several accounts: couchkey add -",
         C::ImportNeedsPassword => {
             "Type the file's password when asked. In a script, hand it over on standard input: couchkey import FILE --password-stdin"
+        }
+        C::ImportNeedsKey => {
+            "Type its password when asked, or hand it over on standard input: --password-stdin. If it has a key file: couchkey import FILE --key-file KEYFILE"
+        }
+        C::ImportWrongKey => {
+            "Check capital letters and the keyboard's language. If the database has a key file: --key-file KEYFILE. A database that also wants a hardware key opens here only after you have removed that in KeePassXC."
+        }
+        C::BackupOfAnotherVault => {
+            "Open the vault that is here when asked, and what it lacks comes into it. Or put it aside, whole, and begin with the backup: couchkey recover --backup FILE --set-aside"
+        }
+        C::PictureHeic | C::PicturePdf | C::PictureUnread => {
+            "Open it so that the QR code can be seen, and type: couchkey add --screen. Or take a screenshot, and give that to: couchkey add PICTURE"
         }
         C::ConfirmationNeeded => "Say yes when asked. In a script: couchkey export --yes …",
         C::ExportExists => "Choose another name, or replace that file: --replace",
@@ -169,6 +188,7 @@ mod tests {
                 "passphrase_needed",
                 "needs_recovery",
                 "keyring_locked",
+                "keyring_silent",
                 "keyring_denied",
                 "keyring_unavailable"
             ],

@@ -3,8 +3,8 @@
 use std::{path::Path, time::Instant};
 
 use couchkey_authenticator::{
-    ErrorCode, ErrorReport, Scanned, inspect as inspect_text, qr, scan as scan_picture,
-    view::EnrolmentView,
+    AddressWarning, ErrorCode, ErrorReport, Scanned, WebAddress, inspect as inspect_text, qr,
+    scan as scan_picture, view::EnrolmentView,
 };
 use couchkey_otp::UnixTime;
 use serde::Serialize;
@@ -36,6 +36,7 @@ pub fn inspect(
     let bytes = ask.everything(MAX_TEXT)?;
     let at = at.unwrap_or_else(clock::now);
     let text = source::text_of(&bytes)?;
+    let text = text.as_str();
     if text.trim().is_empty() {
         return Err(source::nothing_came().into());
     }
@@ -93,6 +94,8 @@ pub fn scan(ask: &mut Ask, out: &mut Out, at: Option<UnixTime>, args: &Scan) -> 
     let at = at.unwrap_or_else(clock::now);
     let mut answers = Vec::new();
     let mut unread = false;
+    // One text may be spread over several pictures.
+    let mut parts = qr::Parts::default();
     for path in &args.images {
         let bytes = if source::is_stdin(path) {
             ask.everything(qr::MAX_BYTES as u64)
@@ -100,7 +103,7 @@ pub fn scan(ask: &mut Ask, out: &mut Out, at: Option<UnixTime>, args: &Scan) -> 
             source::read_file(path)
         };
         let start = Instant::now();
-        let scanned = bytes.and_then(|bytes| Ok(scan_picture(&bytes, at)?));
+        let scanned = bytes.and_then(|bytes| Ok(scan_picture(&bytes, &mut parts, at)?));
         let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         let scanned = match scanned {
             Ok(scanned) => Ok(scanned),
@@ -140,11 +143,39 @@ enum CodeAnswer {
     Refused {
         error: Refusal,
     },
+    Part {
+        text_kind: &'static str,
+        part: u8,
+        of: u8,
+    },
     Other {
         text_kind: &'static str,
+        /// Of a web page: whose it is, and what speaks against it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        page: Option<Page>,
         #[serde(skip_serializing_if = "Option::is_none")]
         text: Option<String>,
     },
+}
+
+/// A web page without what stands behind its domain: that is part of the text.
+#[derive(Serialize)]
+struct Page {
+    domain: String,
+    service: Option<&'static str>,
+    warnings: Vec<AddressWarning>,
+}
+
+impl Page {
+    /// Nothing where nothing is known of it.
+    fn of(address: WebAddress) -> Option<Page> {
+        let known = address.service.is_some() || !address.warnings.is_empty();
+        known.then_some(Page {
+            domain: address.domain,
+            service: address.service,
+            warnings: address.warnings,
+        })
+    }
 }
 
 fn picture_answer(
@@ -166,8 +197,19 @@ fn picture_answer(
                 Scanned::Refused(report) => CodeAnswer::Refused {
                     error: report.into(),
                 },
+                Scanned::Part { part, of } => CodeAnswer::Part {
+                    text_kind: "part",
+                    part,
+                    of,
+                },
+                Scanned::WebPage { address, text } => CodeAnswer::Other {
+                    text_kind: "other",
+                    page: Page::of(*address),
+                    text: with_text.then(|| text.to_string()),
+                },
                 Scanned::Other { text } => CodeAnswer::Other {
                     text_kind: "other",
+                    page: None,
                     text: with_text.then(|| text.to_string()),
                 },
             })
@@ -212,6 +254,22 @@ fn tell_picture(
                 let refusal = Refusal::from(report.clone());
                 out.line(format!("  {}", show::safe(&refusal.message)))?;
                 out.say(format!("hint: {}", show::safe(&refusal.hint)));
+            }
+            Scanned::Part { part, of } => {
+                out.line(format!("  This is part {part} of {of}."))?;
+                out.say(
+                    "hint: Give the pictures of all parts at once: couchkey scan 1.png 2.png …",
+                );
+            }
+            Scanned::WebPage { address, text } => {
+                out.line(format!(
+                    "  A QR code for something else. {}",
+                    show::safe(&address.message())
+                ))?;
+                if with_text {
+                    out.line(format!("  {}", show::safe(text)))?;
+                }
+                out.say(format!("hint: {}", address.hint()));
             }
             Scanned::Other { text } if with_text => {
                 out.line(format!(

@@ -1,11 +1,14 @@
-//! What people and programs get to read: lines, columns, JSON; names from strangers' QR codes cannot drive the terminal.
+//! The output: lines and columns for people, JSON for programs. Control characters in strangers' names are escaped, so
+//! that no QR code drives the terminal.
 
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use couchkey_authenticator::view::{EnrolmentView, KindWord, Notice};
+use couchkey_authenticator::view::{EnrolmentView, KindWord, Notice, Status};
 use serde::Serialize;
 use serde_json::ser::{CompactFormatter, Formatter};
 use unicode_width::UnicodeWidthStr;
+
+use crate::refusal::{DONE, REFUSED};
 
 /// Standard output, which is for results, and standard error, which is for everything that is said about them.
 pub struct Out {
@@ -54,6 +57,52 @@ impl Out {
         self.stdout.write_all(&line)
     }
 
+    /// Whether what is shown only once would reach anybody, as far as can be known before it is written. `also`: it is
+    /// written to a file too.
+    ///
+    /// # Errors
+    /// Nobody reads it any more, or ([`io::ErrorKind::NotConnected`]) it goes nowhere.
+    pub fn try_way(&mut self, also: bool) -> io::Result<()> {
+        self.stdout.flush()?;
+        let way = self.way()?;
+        if !also && goes_nowhere(&way) {
+            return Err(io::ErrorKind::NotConnected.into());
+        }
+        is_taken(&way, false)
+    }
+
+    /// Lines that are shown only once: written, on their way, and taken by whoever reads them. With `--json` they go to
+    /// standard error: no JSON of ours ever carries a secret.
+    ///
+    /// # Errors
+    /// Nobody has seen them.
+    pub fn show_once(&mut self, lines: &[impl AsRef<str>]) -> io::Result<()> {
+        for line in lines {
+            match self.json {
+                true => writeln!(io::stderr(), "{}", line.as_ref())?,
+                false => self.line(line)?,
+            }
+        }
+        self.stdout.flush()?;
+        is_taken(&self.way()?, true)
+    }
+
+    /// Where those lines go, as a file that can be asked about.
+    #[cfg(unix)]
+    fn way(&self) -> io::Result<std::fs::File> {
+        use std::os::fd::AsFd;
+        let way = match self.json {
+            true => io::stderr().as_fd().try_clone_to_owned()?,
+            false => io::stdout().as_fd().try_clone_to_owned()?,
+        };
+        Ok(way.into())
+    }
+
+    #[cfg(not(unix))]
+    fn way(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// A remark. It goes to standard error, so that results can be piped on; if that is closed, it is lost.
     pub fn say(&mut self, text: impl AsRef<str>) {
         let _ = self.stdout.flush();
@@ -71,6 +120,65 @@ impl Out {
     pub fn flush(&mut self) -> io::Result<()> {
         self.stdout.flush()
     }
+}
+
+/// `/dev/null`; also where standard output was closed, which Rust's standard library leads there.
+#[cfg(unix)]
+fn goes_nowhere(way: &std::fs::File) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let device = |about: io::Result<std::fs::Metadata>| about.map(|about| about.rdev()).ok();
+    device(way.metadata()).is_some_and(|device_of_way| {
+        device_of_way != 0 && Some(device_of_way) == device(std::fs::metadata("/dev/null"))
+    })
+}
+
+/// A pipe takes what is written although nobody reads it any more, or never will: `couchkey recovery-key | true`. So it is
+/// asked whether somebody still reads and, for what was `written`, waited a moment until they have.
+///
+/// # Errors
+/// [`io::ErrorKind::BrokenPipe`] when nobody does.
+#[cfg(unix)]
+fn is_taken(way: &std::fs::File, written: bool) -> io::Result<()> {
+    use rustix::{
+        event::{PollFd, PollFlags, Timespec, poll},
+        io::ioctl_fionread,
+    };
+    use std::os::unix::fs::FileTypeExt;
+    if !way.metadata()?.file_type().is_fifo() {
+        return Ok(());
+    }
+    // A reader who lets it lie for longer is there, and may read it when we have ended.
+    const MOMENT: Timespec = Timespec {
+        tv_sec: 0,
+        tv_nsec: 10_000_000,
+    };
+    const MOMENTS: u32 = 200;
+    for _ in 0..MOMENTS {
+        let mut asked = [PollFd::new(way, PollFlags::empty())];
+        poll(&mut asked, Some(&MOMENT))?;
+        // Whoever took everything may be gone by now.
+        if written && ioctl_fionread(way).map_or(true, |left| left == 0) {
+            return Ok(());
+        }
+        let gone = PollFlags::ERR | PollFlags::HUP;
+        if asked[0].revents().intersects(gone) {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        if !written {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn goes_nowhere((): &()) -> bool {
+    false
+}
+
+#[cfg(not(unix))]
+fn is_taken((): &(), _written: bool) -> io::Result<()> {
+    Ok(())
 }
 
 /// `text` with everything spelled out that would move the cursor, colour the screen or turn the writing around.
@@ -137,6 +245,10 @@ pub fn name(view: &EnrolmentView) -> String {
 
 /// A code in groups for the eye: three by three (`by` 3) or in pairs (`by` 2); Steam's five letters stay together.
 pub fn grouped(code: &str, by: u8) -> String {
+    // Whoever sent it has parted it.
+    if code.contains('-') {
+        return code.to_owned();
+    }
     let sizes: &[usize] = match (code.len(), by) {
         (6, 2) => &[2, 2, 2],
         (8, 2) => &[2, 2, 2, 2],
@@ -161,6 +273,27 @@ pub fn grouped(code: &str, by: u8) -> String {
 pub fn seconds_left(view: &EnrolmentView, at: u64) -> Option<u64> {
     view.period
         .map(|period| u64::from(period) - at % u64::from(period))
+}
+
+/// Columns and rows of the terminal.
+pub fn terminal_size() -> (usize, usize) {
+    // Serial lines and some programs that pretend to be terminals do not know their size.
+    crossterm::terminal::size()
+        .ok()
+        .filter(|(width, height)| *width > 0 && *height > 0)
+        .map_or((80, 24), |(width, height)| (width.into(), height.into()))
+}
+
+/// As much of `line` as fits; a wide letter at the edge is left away whole.
+pub fn cut(line: &str, width: usize) -> String {
+    use unicode_width::UnicodeWidthChar;
+    let mut used = 0;
+    line.chars()
+        .take_while(|c| {
+            used += c.width().unwrap_or_default();
+            used <= width
+        })
+        .collect()
 }
 
 /// What kind of code it is, in words.
@@ -207,13 +340,19 @@ fn sentence(word: &str) -> &str {
         }
         "bad-percent" => "The name holds a stray % sign. It is shown as it came.",
         "base32-noncanonical" => {
-            "The secret key has a few bits too many at its end. They were left away, as other apps do."
+            "The secret key has a few bits too many at its end. They were left out, as other apps do."
         }
         "bidi-stripped" => {
             "Hidden marks that turn writing around were taken out of the name. Look twice at whom it is from."
         }
         "duplicate-parameter" => "The QR code says one thing twice. Both agree.",
         "extra-colon" => "The account name holds a colon. Other apps may split the name elsewhere.",
+        "guessed-encoding" => {
+            "The file does not say how its letters are encoded. Look at the names: some letters may be wrong."
+        }
+        "link-mended" => {
+            "Its link is written in an unusual way, and Couchkey read it as it is most likely meant. See whether the service accepts the first code."
+        }
         "groups-cut" => {
             "It is in more or longer groups than Couchkey keeps. The first ones are kept."
         }
@@ -235,17 +374,38 @@ fn sentence(word: &str) -> &str {
 /// What the vault has to tell when it opens.
 pub fn notice(notice: Notice) -> &'static str {
     match notice {
-        Notice::OlderCopy => {
-            "The vault's file was an older copy. The newer accounts were taken from the keyring."
+        Notice::Incomplete => {
+            "Accounts may be missing here, or older than they were: no copy of the vault was whole. Restore your newest backup: couchkey recover --backup FILE. When you have looked: couchkey seen"
         }
-        Notice::FileRebuilt => "The vault's file was missing. It was made again from the keyring.",
-        Notice::OrderLost => "The order of the list could not be kept. No account is missing.",
+        Notice::PutTogether => {
+            "Two copies of the vault had gone apart, from two computers for example. They were put together."
+        }
+        Notice::CameBack => {
+            "Accounts marked \"came back\" were in one of two copies only. Remove what you do not want. When you have looked: couchkey seen"
+        }
+        Notice::OlderCopy => {
+            "The vault's file was an older copy. What is newer was taken from the keyring."
+        }
+        Notice::FileRebuilt => {
+            "The vault's files were lost, and were made again from one computer's keyring, with what that one had. What another computer saved after it may be missing. If an account is missing, restore a backup: couchkey recover --backup FILE. When you have looked: couchkey seen"
+        }
+        Notice::KeyringRebuilt => {
+            "The keyring had no copy of the vault. It was written again from the file, with what the file had; check whether an account is missing."
+        }
+        Notice::KeyringOlder => {
+            "The keyring had an older copy of the vault, from before another computer's changes for example. It was written again from the file."
+        }
+        Notice::OrderLost => {
+            "The order of the list could not be kept, and what was in the trash is in the list."
+        }
         Notice::ItemsDamaged => {
             "Some accounts cannot be read at the moment. They are kept as they are; see couchkey doctor."
         }
-        Notice::Repaired => {
-            "Damage was found and mended from the other copy. No account is missing."
+        Notice::Repaired => "Damage was found and mended from the other copy.",
+        Notice::NotMended => {
+            "A copy of the vault is damaged, older, or cannot be read, and it could not be written again just now; see couchkey doctor."
         }
+        Notice::NothingMissing => "Every account that either copy knows of is here.",
         Notice::ClockWrong => {
             "This computer's clock is wrong, so services will refuse the codes. Set date and time."
         }
@@ -255,6 +415,15 @@ pub fn notice(notice: Notice) -> &'static str {
         Notice::BackupFailed => {
             "The change is saved, but no backup of it could be written; see couchkey doctor."
         }
+    }
+}
+
+/// 1 where accounts may be missing from a list or cannot be read, so that a script notices.
+pub fn list_code(status: &Status) -> u8 {
+    let incomplete = |notice: &Notice| matches!(notice, Notice::Incomplete | Notice::ItemsDamaged);
+    match status.notices.iter().any(incomplete) {
+        true => REFUSED,
+        false => DONE,
     }
 }
 
@@ -286,6 +455,11 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_between_letters() {
+        assert_eq!(cut("ab莎士", 5), "ab莎", "half a wide letter is none");
+    }
 
     #[test]
     fn a_hostile_name_cannot_drive_the_terminal() {

@@ -1,4 +1,4 @@
-//! Where input lies: files and standard input, within bounds, and in words when they cannot be read.
+//! The input: reads files and standard input up to a size, and says in words why one cannot be read.
 
 use std::{
     ffi::OsStr,
@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use couchkey_authenticator::{Error, qr};
+use couchkey_authenticator::{Error, Text, decode, qr};
 use couchkey_otp::OtpauthError;
 use zeroize::Zeroizing;
 
@@ -28,19 +28,12 @@ pub fn takes_stdin(images: &[PathBuf]) -> bool {
     images.iter().any(|path| is_stdin(path))
 }
 
-/// Whether bytes start like a picture in one of the formats that are read, or are at least no text.
-pub fn is_picture(bytes: &[u8]) -> bool {
-    let starts: [&[u8]; 5] = [b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"GIF8", b"BM"];
-    starts.iter().any(|start| bytes.starts_with(start))
-}
-
 /// The text of standard input, within its bounds.
-pub fn text_of(bytes: &[u8]) -> Result<&str, Stop> {
+pub fn text_of(bytes: &[u8]) -> Result<Text<'_>, Stop> {
     if bytes.len() as u64 > MAX_TEXT {
         return Err(Error::from(OtpauthError::TooLong { bytes: bytes.len() }).into());
     }
-    let text = std::str::from_utf8(bytes).map_err(|_| Error::from(OtpauthError::NotOtpauth))?;
-    Ok(text.trim_start_matches('\u{feff}'))
+    Ok(decode(bytes).ok_or(Error::from(OtpauthError::NotOtpauth))?)
 }
 
 /// Standard input was empty.
@@ -100,7 +93,9 @@ pub fn why(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::PermissionDenied => "it may not be opened",
         io::ErrorKind::IsADirectory => "it is a folder",
         io::ErrorKind::AlreadyExists => "there is a file of that name already",
-        io::ErrorKind::StorageFull => "the disk is full",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "the disk is full"
+        }
         _ => "the disk failed",
     }
 }

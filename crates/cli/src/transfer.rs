@@ -7,10 +7,10 @@ use std::{
 };
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, MAX_IMPORT, Permission, SecretQr,
+    Authenticator, Error, ErrorCode, MAX_FILE, Permission, SecretQr, Source,
     view::{
-        AddAll, ExportForm, ExportFormat, ExportPlan, Exported, ImportedView, LockKind, Preview,
-        Progress, SkippedRow, Stage,
+        BatchKind, ExportForm, ExportFormat, ExportPlan, Exported, ImportedView, LockKind, Preview,
+        Progress, Selection, SkippedRow, Stage,
     },
 };
 use couchkey_otp::UnixTime;
@@ -66,7 +66,7 @@ pub fn import(
         out.say("warning: This computer's clock is wrong, so services will refuse the codes. Set date and time.");
     }
     if let Some(batch) = &preview.batch
-        && !args.partial
+        && (batch.kind == BatchKind::Text || !args.partial)
     {
         complete(batch, "import")?;
     }
@@ -91,24 +91,24 @@ pub fn import(
         }
     }
     let nothing = imported.is_empty();
-    let what = AddAll {
+    let what = Selection {
         duplicates: args.allow_duplicate,
-        ..AddAll::default()
+        ..Selection::of(&preview)
     };
     let added = match nothing {
         true => None,
         false => {
             let mut line = Line::new(out);
-            Some(authenticator.add_all(&what, &mut |progress| line.show(progress))?)
+            Some(authenticator.add(&what, &mut |progress| line.show(progress))?)
         }
     };
     if out.is_json() {
         out.json(&json!({
             "format": format,
-            "added": added.map_or(0, |added| added.added),
-            "trashed": added.map_or(0, |added| added.trashed),
-            "left_out": added.map_or(0, |added| added.left_out),
-            "skipped": skipped(&preview.skipped),
+            "added": added.as_ref().map_or(0, |added| added.added),
+            "trashed": added.as_ref().map_or(0, |added| added.trashed),
+            "left_out": added.as_ref().map_or(0, |added| added.left_out),
+            "skipped": skipped_entries(&preview.skipped),
         }))?;
     } else if let Some(added) = added {
         out.line(match added.added {
@@ -122,7 +122,23 @@ pub fn import(
             ))?;
         }
     }
-    Ok(if nothing { REFUSED } else { DONE })
+    Ok(outcome(&imported, &preview.skipped))
+}
+
+/// 1 where a code of the file is not in the vault now, so that a script keeps the other app until somebody has looked.
+fn outcome(imported: &[ImportedView], skipped: &[SkippedRow]) -> u8 {
+    match imported.is_empty() || skipped.iter().any(|row| had_code(row.report.code)) {
+        true => REFUSED,
+        false => DONE,
+    }
+}
+
+/// Whether an entry that was left out had a code, as far as anybody can know: docs/decisions/0250.
+fn had_code(reason: ErrorCode) -> bool {
+    !matches!(
+        reason,
+        ErrorCode::NoOneTimePassword | ErrorCode::InRecycleBin
+    )
 }
 
 /// The preview of all files together: one file of any kind, or the pictures of one export.
@@ -132,34 +148,54 @@ fn read_all(
     out: &mut Out,
     args: &Import,
 ) -> Result<Preview, Stop> {
-    let mut last = None;
+    let one_after_the_other = |path: &Path| {
+        Stop::Usage(Refusal::new(
+            "usage",
+            format!(
+                "{} is not one of several QR codes of an export.",
+                source::file_name(path)
+            ),
+            "Import one file after the other. Several at once are for the pictures of one export.",
+        ))
+    };
+    let mut last: Option<Preview> = None;
+    // Parts of a link are over when it is whole.
+    let mut waits = false;
     for path in &args.files {
+        if last.as_ref().is_some_and(|last| last.batch.is_none()) {
+            authenticator.discard_preview();
+            return Err(one_after_the_other(path));
+        }
         let bytes = if is_stdin(path) {
-            ask.everything(MAX_IMPORT as u64)?
+            ask.everything(MAX_FILE as u64)?
         } else {
             read_file(path)?
         };
         let preview = {
             let mut line = Line::new(out);
-            authenticator.import_file(bytes, &mut |progress| line.show(progress))
+            authenticator.preview(Source::File(bytes), &mut |progress| line.show(progress))
         };
         let preview = match preview {
             Err(error) if error.code() == ErrorCode::ImportNeedsPassword => {
                 with_password(authenticator, ask, out, args, error)?
             }
+            Err(error) if error.code() == ErrorCode::ImportNeedsKey => {
+                if let Some(path) = &args.key_file {
+                    let key_file = read_file(path)?;
+                    authenticator
+                        .import_key_file(Some(key_file))
+                        .map_err(|error| in_file(path, error, true))?;
+                }
+                with_password(authenticator, ask, out, args, error)?
+            }
             preview => preview.map_err(|error| in_file(path, error, args.files.len() > 1))?,
         };
-        if args.files.len() > 1 && preview.batch.is_none() {
+        if args.files.len() > 1 && preview.batch.is_none() && !waits {
             authenticator.discard_preview();
-            return Err(Stop::Usage(Refusal::new(
-                "usage",
-                format!(
-                    "{} is not one of several QR codes of an export.",
-                    source::file_name(path)
-                ),
-                "Import one file after the other. Several at once are for the pictures of one export.",
-            )));
+            return Err(one_after_the_other(path));
         }
+        let batch = preview.batch.as_ref();
+        waits = batch.is_some_and(|batch| batch.kind == BatchKind::Text);
         last = Some(preview);
     }
     last.ok_or_else(|| ErrorCode::Internal.into())
@@ -174,29 +210,44 @@ fn with_password(
     needed: Error,
 ) -> Result<Preview, Stop> {
     let asks = !args.password_stdin && ask.somebody_is_there();
+    let key_file = needed.code() == ErrorCode::ImportNeedsKey && args.key_file.is_some();
     if asks {
         out.say(needed.report().message);
     }
+    let prompt = match key_file {
+        true => "Its password (nothing, if the key file is all): ",
+        false => "Its password: ",
+    };
     for tries_left in (0..if asks { TRIES } else { 1 }).rev() {
         let password = if args.password_stdin || asks {
-            ask.hidden_line("Its password: ")?
+            ask.hidden_line(prompt)?
         } else {
-            None
+            // Nobody is there to type one; the key file may be all.
+            key_file.then(Zeroizing::default)
         };
         let Some(password) = password else {
             return Err(needed.into());
         };
         let mut line = Line::new(out);
-        let read = authenticator.import_password(&password, &mut |progress| line.show(progress));
+        let read = authenticator.preview(Source::Password(&password), &mut |progress| {
+            line.show(progress)
+        });
         drop(line);
         match read {
-            Err(error) if error.code() == ErrorCode::ImportWrongPassword && tries_left > 0 => {
+            Err(error) if is_wrong(error.code()) && tries_left > 0 => {
                 out.say(error.report().message);
             }
             answer => return Ok(answer?),
         }
     }
     Err(needed.into())
+}
+
+fn is_wrong(code: ErrorCode) -> bool {
+    matches!(
+        code,
+        ErrorCode::ImportWrongPassword | ErrorCode::ImportWrongKey
+    )
 }
 
 fn tell_dry_run(
@@ -209,9 +260,9 @@ fn tell_dry_run(
         out.json(&json!({
             "format": format,
             "accounts": imported,
-            "skipped": skipped(&preview.skipped),
+            "skipped": skipped_entries(&preview.skipped),
         }))?;
-        return Ok(DONE);
+        return Ok(outcome(imported, &preview.skipped));
     }
     if let Some(format) = &preview.format {
         out.line(format!("This is {}.", show::safe(&format.name)))?;
@@ -259,7 +310,7 @@ fn tell_dry_run(
         "Would be added: {}.",
         accounts_in_words(u32::try_from(new.len()).unwrap_or(u32::MAX))
     ))?;
-    Ok(DONE)
+    Ok(outcome(imported, &preview.skipped))
 }
 
 fn tell_rows(out: &mut Out, new: &[&ImportedView]) {
@@ -308,6 +359,13 @@ fn tell_left_out(out: &mut Out, there: usize, skipped: &[SkippedRow]) {
     if more > 0 {
         out.tell(format!("Left out: {more} more; see --dry-run --json"));
     }
+    let behind = skipped.iter().filter(|row| had_code(row.report.code));
+    let behind = behind.count();
+    if behind > 0 {
+        out.tell(format!(
+            "Entries whose codes stay behind: {behind}. Keep the other app until they are here, too."
+        ));
+    }
 }
 
 /// The stable word of what was read; links that stood in pictures have no app to their name.
@@ -328,6 +386,15 @@ fn skipped(rows: &[SkippedRow]) -> Vec<Value> {
         .collect()
 }
 
+/// The same for an import, with what a script has to know: whether a code stays behind.
+fn skipped_entries(rows: &[SkippedRow]) -> Vec<Value> {
+    let mut entries = skipped(rows);
+    for (entry, row) in entries.iter_mut().zip(rows) {
+        entry["had_code"] = had_code(row.report.code).into();
+    }
+    entries
+}
+
 /// `couchkey export`
 pub fn export(
     authenticator: &Authenticator,
@@ -341,7 +408,7 @@ pub fn export(
         return Err(Stop::Usage(Refusal::new(
             "usage",
             "Only aegis-encrypted has a password.",
-            "Leave --password-stdin away, or use: couchkey export --format aegis-encrypted",
+            "Leave --password-stdin out, or use: couchkey export --format aegis-encrypted",
         )));
     }
     vault::must_exist(authenticator)?;
@@ -350,7 +417,9 @@ pub fn export(
         true => ask.hidden_line("Password for the file: ")?,
         false => None,
     };
-    let (_, passphrase) = vault::open_asking(authenticator, ask, out)?;
+    let (status, passphrase) = vault::open_asking(authenticator, ask, out)?;
+    // All that there is goes out; that it may not be everything is for whoever relies on the file.
+    let done = show::list_code(&status);
     let form = ExportForm {
         format,
         ids: match &args.account {
@@ -410,12 +479,13 @@ pub fn export(
                 source::file_name(to)
             ))?;
         }
-        return Ok(DONE);
+        return Ok(done);
     }
     let draws = args.qr || (format == ExportFormat::Google && out.is_terminal());
     if draws && !out.is_json() {
         let codes = authenticator.export_qr(&form, &permission, &mut |_| ())?;
-        return draw_all(ask, out, &codes);
+        draw_all(ask, out, &codes)?;
+        return Ok(done);
     }
     let (bytes, exported) =
         authenticator.export_bytes(&form, &permission, password, &mut |_| ())?;
@@ -432,7 +502,7 @@ pub fn export(
             out.line("")?;
         }
     }
-    Ok(DONE)
+    Ok(done)
 }
 
 fn about(plan: &ExportPlan, exported: &Exported) -> Value {
@@ -480,7 +550,7 @@ fn tell_plan(out: &mut Out, plan: &ExportPlan, to: Option<&Path>) {
 }
 
 /// One QR code after the other; Enter asks for the next.
-fn draw_all(ask: &mut Ask, out: &mut Out, codes: &[SecretQr]) -> Result<u8, Stop> {
+fn draw_all(ask: &mut Ask, out: &mut Out, codes: &[SecretQr]) -> Result<(), Stop> {
     for code in codes {
         if code.of > 1 {
             out.line(format!(
@@ -496,7 +566,7 @@ fn draw_all(ask: &mut Ask, out: &mut Out, codes: &[SecretQr]) -> Result<u8, Stop
             ask.line("Scanned? Enter shows the next one. ")?;
         }
     }
-    Ok(DONE)
+    Ok(())
 }
 
 /// Two modules to a character, dark on light whatever the terminal's colours are.
@@ -552,9 +622,9 @@ fn read_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, Stop> {
         if about.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
-        let length = usize::try_from(about.len()).unwrap_or(0).min(MAX_IMPORT);
+        let length = usize::try_from(about.len()).unwrap_or(0).min(MAX_FILE);
         let mut bytes = Zeroizing::new(Vec::with_capacity(length + 2));
-        file.take(MAX_IMPORT as u64 + 1).read_to_end(&mut bytes)?;
+        file.take(MAX_FILE as u64 + 1).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     read().map_err(|error| {

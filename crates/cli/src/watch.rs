@@ -13,16 +13,17 @@ use couchkey_authenticator::{
 use crossterm::{
     cursor,
     event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
-    execute, queue,
+    queue,
     style::Print,
     terminal::{self, ClearType},
 };
 
 use crate::{
-    ask::{Ask, Raw},
+    ask::Ask,
     clock,
-    refusal::{DONE, Stop},
+    refusal::Stop,
     show::{self, Out},
+    terminal::{Raw, suspend},
     vault,
 };
 
@@ -31,10 +32,11 @@ const QUIET: u64 = 30;
 
 /// `couchkey watch`
 pub fn watch(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
-    vault::open(authenticator, ask, out)?;
+    let status = vault::open(authenticator, ask, out)?;
     let by = authenticator.settings()?.grouping;
     if out.is_terminal() && ask.somebody_is_there() {
-        on_screen(authenticator, by)
+        on_screen(authenticator, by)?;
+        Ok(show::list_code(&status))
     } else {
         as_lines(authenticator, out, by)
     }
@@ -69,8 +71,9 @@ fn as_lines(authenticator: &Authenticator, out: &mut Out, by: u8) -> Result<u8, 
     }
 }
 
-fn on_screen(authenticator: &Authenticator, by: u8) -> Result<u8, Stop> {
-    let _screen = Screen::enter()?;
+fn on_screen(authenticator: &Authenticator, by: u8) -> Result<(), Stop> {
+    // A screen of its own leaves no code behind in the scrollback.
+    let _screen = Raw::with_screen()?;
     let mut view = authenticator.codes()?;
     loop {
         let now = clock::now().as_secs();
@@ -85,7 +88,7 @@ fn on_screen(authenticator: &Authenticator, by: u8) -> Result<u8, Stop> {
             next_step(&view)
         };
         if wants_to_leave(clock::until(wake))? {
-            return Ok(DONE);
+            return Ok(());
         }
     }
 }
@@ -107,43 +110,24 @@ fn wants_to_leave(wait: Duration) -> io::Result<bool> {
         Event::Key(key) if key.kind != KeyEventKind::Release => match key.code {
             KeyCode::Char('q' | 'Q') | KeyCode::Esc => true,
             KeyCode::Char('c' | 'd') => key.modifiers.contains(KeyModifiers::CONTROL),
+            KeyCode::Char('z') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                suspend();
+                false
+            }
             _ => false,
         },
         _ => false,
     })
 }
 
-/// The screen of its own that leaves no code behind in the scrollback; given back whatever happens.
-struct Screen {
-    _raw: Raw,
-}
-
-impl Screen {
-    fn enter() -> io::Result<Self> {
-        let raw = Raw::new()?;
-        execute!(io::stdout(), terminal::EnterAlternateScreen, cursor::Hide)?;
-        Ok(Self { _raw: raw })
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = execute!(io::stdout(), cursor::Show, terminal::LeaveAlternateScreen);
-    }
-}
-
 fn draw(view: &CodesView, now: u64, by: u8) -> io::Result<()> {
-    // Serial lines and some programs that pretend to be terminals do not know their size.
-    let (width, height) = terminal::size()
-        .ok()
-        .filter(|(width, height)| *width > 0 && *height > 0)
-        .unwrap_or((80, 24));
+    let (width, height) = show::terminal_size();
     let mut out = io::stdout().lock();
     queue!(out, cursor::MoveTo(0, 0))?;
-    for line in table(view, now, by, usize::from(height)) {
+    for line in table(view, now, by, height) {
         queue!(
             out,
-            Print(cut(&line, usize::from(width))),
+            Print(show::cut(&line, width)),
             terminal::Clear(ClearType::UntilNewLine),
             cursor::MoveToNextLine(1)
         )?;
@@ -184,18 +168,6 @@ fn table(view: &CodesView, now: u64, by: u8, height: usize) -> Vec<String> {
     lines
 }
 
-/// As much of `line` as fits; a wide letter at the edge is left away whole.
-fn cut(line: &str, width: usize) -> String {
-    use unicode_width::UnicodeWidthChar;
-    let mut used = 0;
-    line.chars()
-        .take_while(|c| {
-            used += c.width().unwrap_or_default();
-            used <= width
-        })
-        .collect()
-}
-
 fn name(account: &AccountView) -> String {
     show::label(account.issuer.as_deref(), &account.account)
 }
@@ -215,6 +187,7 @@ mod tests {
             note: String::new(),
             pinned: false,
             groups: Vec::new(),
+            came_back: false,
             period: Some(30),
             digits: 6,
             code: "081804".to_owned(),
@@ -270,10 +243,5 @@ mod tests {
             lines.iter().any(|line| line.contains("43 more")),
             "nothing is hidden silently"
         );
-    }
-
-    #[test]
-    fn a_line_is_cut_between_letters() {
-        assert_eq!(cut("ab莎士", 5), "ab莎", "half a wide letter is none");
     }
 }

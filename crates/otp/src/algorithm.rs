@@ -33,7 +33,7 @@ impl fmt::Display for Algorithm {
 }
 
 /// Reads the otpauth spelling in any case, and the spelled variants that are in use: `SHA-1`, `HMAC-SHA-512`,
-/// `HmacSHA256`, `sha_256`.
+/// `HmacSHA256`, `sha_256`, and Dart's `Algorithm.sha256`.
 ///
 /// # Errors
 ///
@@ -48,7 +48,8 @@ impl FromStr for Algorithm {
             .filter(|c| !matches!(c, '-' | '_' | ' '))
             .map(|c| c.to_ascii_uppercase())
             .collect();
-        match plain.strip_prefix("HMAC").unwrap_or(&plain) {
+        let plain = plain.strip_prefix("ALGORITHM.").unwrap_or(&plain);
+        match plain.strip_prefix("HMAC").unwrap_or(plain) {
             "SHA1" => Ok(Algorithm::Sha1),
             "SHA256" => Ok(Algorithm::Sha256),
             "SHA512" => Ok(Algorithm::Sha512),

@@ -74,10 +74,15 @@ pub enum Warning {
     DuplicateParameter,
     /// There is a colon in the account name; other apps may split the names elsewhere.
     ExtraColon,
+    /// The text that it came in did not say how it was written, so that letters of its names are a guess.
+    GuessedEncoding,
     /// The label names another issuer than the issuer parameter.
     IssuerMismatch,
     /// A name was longer than 256 characters and has been cut.
     LabelTruncated,
+    /// The link was put together in an unusual way (`&amp;` or a second `?` between two parameters, `apple-otpauth://`)
+    /// and was read as it was meant.
+    LinkMended,
     /// There is no account name.
     NoAccount,
     /// There is no issuer.
@@ -96,8 +101,10 @@ impl Warning {
             Warning::BidiStripped => "bidi-stripped",
             Warning::DuplicateParameter => "duplicate-parameter",
             Warning::ExtraColon => "extra-colon",
+            Warning::GuessedEncoding => "guessed-encoding",
             Warning::IssuerMismatch => "issuer-mismatch",
             Warning::LabelTruncated => "label-truncated",
+            Warning::LinkMended => "link-mended",
             Warning::NoAccount => "no-account",
             Warning::NoIssuer => "no-issuer",
             Warning::ShortSecret => "short-secret",

@@ -12,8 +12,15 @@ pub(crate) struct Names {
     pub label_issuer: Option<String>,
 }
 
-/// There is a control character in a name.
-pub(crate) struct ControlCharacter;
+/// Why a name is none.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub enum BadName {
+    /// There is a control character in it: a line end, a tab, an escape.
+    ControlCharacter,
+    /// There is a set-up link in it, and so a secret.
+    Link,
+}
 
 /// The longest name that is kept, in characters.
 const MAX_CHARS: usize = 256;
@@ -23,7 +30,7 @@ pub(crate) fn read_encoded(
     label: &str,
     issuer: Option<String>,
     warnings: &mut Vec<Warning>,
-) -> Result<Names, ControlCharacter> {
+) -> Result<Names, BadName> {
     let mut decode = |part: &str| {
         let (text, bad_percent) = percent_decode(part);
         if bad_percent {
@@ -43,7 +50,7 @@ pub(crate) fn read_plain(
     label: String,
     issuer: Option<String>,
     warnings: &mut Vec<Warning>,
-) -> Result<Names, ControlCharacter> {
+) -> Result<Names, BadName> {
     read(label, None, issuer, warnings)
 }
 
@@ -54,7 +61,7 @@ fn read(
     raw_parts: Option<(String, String)>,
     issuer: Option<String>,
     warnings: &mut Vec<Warning>,
-) -> Result<Names, ControlCharacter> {
+) -> Result<Names, BadName> {
     let mut clean = |name: String| clean(name, warnings);
     let issuer = issuer
         .map(&mut clean)
@@ -79,7 +86,10 @@ fn read(
     };
     let prefix = Some(prefix).filter(|prefix| !prefix.is_empty());
     let (issuer, label_issuer) = match (issuer, prefix) {
-        (Some(issuer), Some(prefix)) if prefix != issuer => (Some(issuer), Some(prefix)),
+        // Ente writes `+` for a blank in the path too.
+        (Some(issuer), Some(prefix)) if prefix != issuer && prefix.replace('+', " ") != issuer => {
+            (Some(issuer), Some(prefix))
+        }
         (Some(issuer), _) => (Some(issuer), None),
         (None, prefix) => (prefix, None),
     };
@@ -103,16 +113,46 @@ fn read(
     Ok(names)
 }
 
-/// In NFC, so that a name has one spelling in the app; without the marks with which one name can pose as another.
-fn clean(name: String, warnings: &mut Vec<Warning>) -> Result<String, ControlCharacter> {
+/// A name as every name is kept, wherever it comes from: in NFC, so that it has one spelling in the app; without blanks
+/// around it and without the marks with which one name can pose as another. Also says whether there were such marks.
+///
+/// ```
+/// use couchkey_otp::clean_name;
+///
+/// let (name, marked) = clean_name(" TV\u{202e}knaB ").expect("no control characters");
+/// assert_eq!((name.as_str(), marked), ("TVknaB", true));
+/// assert!(clean_name("TV\tBank").is_err());
+/// ```
+///
+/// # Errors
+///
+/// [`BadName`]: no name has that in it, so something else was meant.
+pub fn clean_name(name: &str) -> Result<(String, bool), BadName> {
     if name.chars().any(char::is_control) {
-        return Err(ControlCharacter);
+        return Err(BadName::ControlCharacter);
     }
-    if name.chars().any(is_bidi_mark) {
+    let kept = name.chars().filter(|c| !is_bidi_mark(*c));
+    let clean = kept.nfc().collect::<String>().trim().to_owned();
+    if holds_link(&clean) {
+        return Err(BadName::Link);
+    }
+    Ok((clean, name.chars().any(is_bidi_mark)))
+}
+
+fn clean(name: String, warnings: &mut Vec<Warning>) -> Result<String, BadName> {
+    let (clean, marked) = clean_name(&name)?;
+    if marked {
         warnings.push(Warning::BidiStripped);
     }
-    let clean: String = name.chars().filter(|c| !is_bidi_mark(*c)).nfc().collect();
-    Ok(clean.trim().to_owned())
+    Ok(clean)
+}
+
+/// Whether a text has a set-up link in it. Such a text is no name: shown as one, it would show a secret.
+pub fn holds_link(text: &str) -> bool {
+    let text = text.to_ascii_lowercase();
+    ["otpauth://", "otpauth-migration:", "otpauth%3a"]
+        .iter()
+        .any(|scheme| text.contains(scheme))
 }
 
 fn cut(name: String, warnings: &mut Vec<Warning>) -> String {
@@ -156,6 +196,9 @@ pub(crate) fn for_writing(name: &str, max_encoded: usize) -> String {
 
 /// A name that could not be accepted, as it can be shown all the same.
 pub(crate) fn for_display(name: &str) -> String {
+    if holds_link(name) {
+        return String::new();
+    }
     name.chars()
         .filter(|c| !c.is_control() && !is_bidi_mark(*c))
         .take(MAX_CHARS)
@@ -166,7 +209,7 @@ pub(crate) fn for_display(name: &str) -> String {
 
 /// The marks of the Unicode bidirectional algorithm (UAX #9, section 2): embeddings, overrides, isolates and the
 /// three directional marks.
-fn is_bidi_mark(c: char) -> bool {
+pub fn is_bidi_mark(c: char) -> bool {
     matches!(c, '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -3,9 +3,12 @@
 //! Reading is strict where a wrong guess would change the codes and lenient where it only changes the looks. Writing
 //! spells out every default and avoids whatever a widely used app reads wrongly.
 
+mod find;
+mod other_app;
 mod read;
 mod write;
 
+pub use self::find::{Piece, find};
 pub(crate) use self::read::parsed;
 pub use self::read::read;
 pub use self::write::write;
@@ -30,6 +33,12 @@ pub enum OtpauthError {
     /// It is an `otpauth-migration:` URI: see [`migration::read`](crate::migration::read).
     #[error("this is an export of Google Authenticator, not a single account")]
     MigrationUri,
+    /// It is the QR code of an app that has a way of its own to sign in, and that no other app can use.
+    #[error("this code is for {app} alone, so no other app can make codes from it")]
+    OtherApp {
+        /// Whose it is.
+        app: &'static str,
+    },
     /// What stands where `totp` or `hotp` should be is nothing that is in use.
     #[error("this set-up code does not say what kind of codes it is for")]
     BadType,
@@ -44,6 +53,9 @@ pub enum OtpauthError {
     /// A parameter is there twice, with different values.
     #[error("this set-up code contradicts itself: it gives two values for one thing")]
     DuplicateParameter,
+    /// A parameter has nearly the name of one that changes the codes, and nothing says that it is that one.
+    #[error("this set-up code has a setting whose name is not spelled as it should be")]
+    OddParameter,
     /// There is no `secret` parameter.
     #[error("this set-up code has no secret key in it")]
     MissingSecret,
@@ -66,7 +78,7 @@ pub enum OtpauthError {
     #[error("this set-up code does not say clearly how many digits its codes have")]
     BadDigits,
     /// Not 6 to 8 digits (5 for Steam).
-    #[error("this set-up code asks for codes of {digits} digits, which is not possible")]
+    #[error("this set-up code asks for codes of {}, which is not possible", counted(*.digits, "digits"))]
     UnsupportedDigits {
         /// The number; `u64::MAX` stands for anything larger too.
         digits: u64,
@@ -75,7 +87,7 @@ pub enum OtpauthError {
     #[error("this set-up code does not say clearly how often its codes change")]
     BadPeriod,
     /// Not 1 to 86,400 seconds (30 for Steam).
-    #[error("this set-up code asks for a new code every {period} seconds, which is not possible")]
+    #[error("this set-up code asks for codes that last {}, which is not possible", counted(*.period, "seconds"))]
     UnsupportedPeriod {
         /// The number; `u64::MAX` stands for anything larger too.
         period: u64,
@@ -89,6 +101,17 @@ pub enum OtpauthError {
     /// Control characters in a name.
     #[error("the name in this set-up code has characters in it that no name has")]
     BadLabel,
+    /// A name holds a set-up link: several links that were not told apart, of which only the first would be kept.
+    #[error("the name in this set-up code holds another set-up code")]
+    LinkInName,
+}
+
+/// A number with its unit; `u64::MAX` stands for whatever is larger, and is no number to show.
+fn counted(number: u64, unit: &str) -> String {
+    match number {
+        u64::MAX => format!("more {unit} than can be counted"),
+        number => format!("{number} {unit}"),
+    }
 }
 
 impl OtpauthError {
@@ -98,9 +121,11 @@ impl OtpauthError {
             Self::TooLong { .. } => "TooLong",
             Self::NotOtpauth => "NotOtpauth",
             Self::MigrationUri => "MigrationUri",
+            Self::OtherApp { .. } => "OtherApp",
             Self::BadType => "BadType",
             Self::UnsupportedType { .. } => "UnsupportedType",
             Self::DuplicateParameter => "DuplicateParameter",
+            Self::OddParameter => "OddParameter",
             Self::MissingSecret => "MissingSecret",
             Self::EmptySecret => "EmptySecret",
             Self::BadSecret => "BadSecret",
@@ -113,6 +138,7 @@ impl OtpauthError {
             Self::MissingCounter => "MissingCounter",
             Self::BadCounter => "BadCounter",
             Self::BadLabel => "BadLabel",
+            Self::LinkInName => "LinkInName",
         }
     }
 
@@ -122,9 +148,11 @@ impl OtpauthError {
             Self::TooLong { .. } => "too_long",
             Self::NotOtpauth => "not_otpauth",
             Self::MigrationUri => "migration_uri",
+            Self::OtherApp { .. } => "other_app",
             Self::BadType => "bad_type",
             Self::UnsupportedType { .. } => "unsupported_type",
             Self::DuplicateParameter => "duplicate_parameter",
+            Self::OddParameter => "odd_parameter",
             Self::MissingSecret => "missing_secret",
             Self::EmptySecret => "empty_secret",
             Self::BadSecret => "bad_secret",
@@ -137,6 +165,7 @@ impl OtpauthError {
             Self::MissingCounter => "missing_counter",
             Self::BadCounter => "bad_counter",
             Self::BadLabel => "bad_label",
+            Self::LinkInName => "link_in_name",
         }
     }
 
@@ -157,7 +186,12 @@ impl OtpauthError {
                 "Ask the service for a code for ordinary authenticator apps. If it is a Steam key, enter it by hand \
                  and choose Steam."
             }
-            Self::BadType | Self::DuplicateParameter | Self::MissingSecret | Self::EmptySecret => {
+            Self::OtherApp { app } => other_app::hint(app),
+            Self::BadType
+            | Self::DuplicateParameter
+            | Self::OddParameter
+            | Self::MissingSecret
+            | Self::EmptySecret => {
                 "Show the QR code once more at the service; if it comes out the same, enter the secret key by hand."
             }
             Self::BadSecret => {
@@ -179,6 +213,7 @@ impl OtpauthError {
             Self::MissingCounter | Self::BadCounter => {
                 "Ask the service for the counter and enter the secret key by hand; for a new account it is 0."
             }
+            Self::LinkInName => "Give the links one by one, each on a line of its own.",
             Self::BadLabel => {
                 "Enter the secret key by hand and give the account a name of your own."
             }

@@ -22,8 +22,11 @@
 //! # Ok::<(), couchkey_otp::SecretError>(())
 //! ```
 use subtle::ConstantTimeEq;
+use zeroize::Zeroizing;
 
-use crate::{Algorithm, Code, Counter, Digits, Period, Secret, UnixTime, hotp};
+use crate::{
+    Algorithm, Code, Counter, Digits, Period, Secret, UnixTime, ascii_digits, digit, hotp,
+};
 
 /// What a verifier remembers about a secret. Kept for as long as the secret is, never for a time: an entry that is
 /// dropped after one period lets a code in twice, for the window is three periods wide.
@@ -31,8 +34,45 @@ use crate::{Algorithm, Code, Counter, Digits, Period, Secret, UnixTime, hotp};
 pub struct Memory {
     /// The last step (TOTP) or counter (HOTP) that was accepted; it and all before it are used up.
     pub last_step: Option<u64>,
-    /// By how many steps the prover's clock was ahead of ours (RFC 6238, section 6); 0 for HOTP.
+    /// How many sign-ins in a row, up to [`EVIDENCE`], say that the prover's clock is ahead of ours (or behind, when negative):
+    /// see [`Memory::lean`]. 0 for HOTP.
     pub drift: i32,
+}
+
+impl Memory {
+    /// In which direction the prover's clock has drifted (RFC 6238, section 6): 1 ahead, -1 behind, 0 where there is too
+    /// little evidence.
+    pub const fn lean(self) -> i32 {
+        match self.drift {
+            EVIDENCE.. => 1,
+            ..=BEHIND => -1,
+            _ => 0,
+        }
+    }
+
+    /// What is remembered after a code of this step, which was `offset` steps ahead of ours.
+    ///
+    /// Each sign-in off to one side is evidence for it; one that is on time, or off to the other side, takes some back; and
+    /// what is older than [`FADES_AFTER`] steps counts no more.
+    fn after(self, step: u64, offset: i64) -> Memory {
+        let faded = self
+            .last_step
+            .is_none_or(|last| step.saturating_sub(last) > FADES_AFTER);
+        let before = if faded {
+            0
+        } else {
+            self.drift.clamp(-EVIDENCE, EVIDENCE)
+        };
+        let drift = match offset.signum() as i32 {
+            0 => before - before.signum(),
+            side if before * side < 0 => 0,
+            side => before + side,
+        };
+        Memory {
+            last_step: Some(step),
+            drift: drift.clamp(-EVIDENCE, EVIDENCE),
+        }
+    }
 }
 
 /// What is to be said about a code.
@@ -49,14 +89,29 @@ pub enum Verdict {
 /// How many steps before and after ours are looked at: one, the most that RFC 6238, section 5.2 recommends.
 pub const WINDOW: u8 = 1;
 
-/// How far a clock may have drifted, in steps either way: five minutes with the usual period. A window that followed
-/// a clock for ever would accept codes of any age (RFC 6238, section 6).
-pub const MAX_DRIFT: i32 = 10;
+/// How far a clock may be known to have drifted, in steps either way: one more than the window. A window that followed a clock
+/// for ever would accept codes of any age.
+pub const MAX_DRIFT: i32 = 2;
 
-/// Checks a TOTP code (RFC 6238) against the three steps around `now` shifted by the remembered drift. All three
-/// codes are made and compared, in constant time each, whichever matches.
+/// So many sign-ins in a row off to one side are a clock that has drifted. Fewer are people who type slowly: their codes are a
+/// step old now and then, and never a step ahead.
+pub const EVIDENCE: i32 = 4;
+const BEHIND: i32 = -EVIDENCE;
+
+/// After so many steps (30 days of the usual period) nobody knows what became of a clock.
+const FADES_AFTER: u64 = 86_400;
+
+/// For how many periods one code may be accepted, at most.
+pub const LIFE: u32 = 2 * MAX_DRIFT as u32 + 1;
+
+/// Checks a TOTP code (RFC 6238) against the step of `now`, one before and one after it; and against a second one on the side
+/// to which the prover's clock is known to have drifted. All codes are made and compared, in constant time each, whichever
+/// matches.
 ///
-/// White space and dashes in `code` do not count, for people type groups.
+/// What is used are the digits: where a later step happens to have the code of one that is used up, it is
+/// [`Verdict::Used`], for whoever saw it typed has it too.
+///
+/// White space and dashes in `code` do not count, for people type groups; digits may be of any script.
 ///
 /// # Security
 ///
@@ -87,27 +142,38 @@ pub fn totp(
     now: UnixTime,
 ) -> Verdict {
     let typed = Typed::read(code);
-    let drift = i64::from(memory.drift.clamp(-MAX_DRIFT, MAX_DRIFT));
+    let ours = now.step(period);
+    let is = |step: u64| {
+        let counter = Counter::new(step).ok()?;
+        Some(typed.is(&hotp::code(secret, counter, algorithm, digits)))
+    };
+    // The last one that was accepted; where there is none, any other takes as long.
+    let last_again = is(memory.last_step.unwrap_or(ours)) == Some(true);
+    let mut used = last_again && memory.last_step.is_some();
+    let mut found = None;
+    let second = i64::from(MAX_DRIFT);
     // Ours first: where two steps share a code, the likelier one is used up.
-    let matches = [0, -1, 1].map(|offset| {
-        let step = now.step(period).checked_add_signed(drift + offset)?;
-        let code = hotp::code(secret, Counter::new(step).ok()?, algorithm, digits);
-        Some((step, drift + offset, typed.is(&code)))
-    });
-    let mut verdict = Verdict::Wrong;
-    for (step, drift, right) in matches.into_iter().flatten() {
-        if right && memory.last_step.is_none_or(|last| step > last) {
-            let drift = drift.clamp(-i64::from(MAX_DRIFT), i64::from(MAX_DRIFT)) as i32;
-            return Verdict::Accepted(Memory {
-                last_step: Some(step),
-                drift,
-            });
+    for offset in [0, -1, 1, -second, second] {
+        let Some(step) = ours.checked_add_signed(offset) else {
+            continue;
+        };
+        let right = is(step) == Some(true);
+        let near = offset.abs() <= i64::from(WINDOW);
+        let drifted = offset.signum() == i64::from(memory.lean());
+        if !right || !(near || drifted) {
+            continue;
         }
-        if right {
-            verdict = Verdict::Used;
+        if memory.last_step.is_some_and(|last| step <= last) {
+            used = true;
+        } else if found.is_none() {
+            found = Some(memory.after(step, offset));
         }
     }
-    verdict
+    match found {
+        _ if used => Verdict::Used,
+        Some(memory) => Verdict::Accepted(memory),
+        None => Verdict::Wrong,
+    }
 }
 
 /// How many HOTP codes past the next one are looked at by default: people press the button without typing the code
@@ -176,14 +242,12 @@ impl Typed {
 
     fn read(code: &str) -> Typed {
         let mut typed = [0; Typed::SIZE];
-        let mut digits = code
-            .chars()
-            .filter(|c| !c.is_whitespace() && !matches!(c, '-' | '\u{2010}'..='\u{2015}'));
+        let mut digits = code.chars().filter(|c| !is_grouping(*c));
         for place in &mut typed {
             // 0 is the end; 0xFF is a character that no code has.
             *place = digits
                 .next()
-                .map_or(0, |c| if c.is_ascii_digit() { c as u8 } else { 0xFF });
+                .map_or(0, |c| digit(c).map_or(0xFF, |digit| b'0' + digit));
         }
         Typed(typed)
     }
@@ -194,6 +258,25 @@ impl Typed {
         expected[..code.len()].copy_from_slice(code);
         self.0.ct_eq(&expected).into()
     }
+}
+
+/// What people put between the groups of a code: white space, dashes and minus signs, full-width ones too.
+fn is_grouping(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}')
+}
+
+/// A code as it was typed, for whoever compares it with one of their own: without blanks and dashes, and with the
+/// digits of every script as 0 to 9. Anything else stays, and makes it wrong.
+///
+/// ```
+/// use couchkey_otp::verify;
+///
+/// assert_eq!(*verify::typed("６８２－１２３"), *"682123");
+/// ```
+pub fn typed(code: &str) -> Zeroizing<String> {
+    let mut plain = ascii_digits(code);
+    plain.retain(|c| !is_grouping(c));
+    plain
 }
 
 /// How often an account may be tried: five failures at once, then one after 30 seconds, 1, 2, 4 … 60 minutes, and
@@ -278,7 +361,9 @@ impl Throttle {
         if self.failures >= Self::MOST {
             return Err(Refused::Stopped);
         }
-        if now.as_secs() < self.locked_until.as_secs() {
+        let wait = self.locked_until.as_secs().saturating_sub(now.as_secs());
+        // No delay is longer than the longest: that one is from a clock which was wrong, and is over.
+        if wait > 0 && wait <= Self::LONGEST_DELAY {
             return Err(Refused::Wait {
                 until: self.locked_until,
             });

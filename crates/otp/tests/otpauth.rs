@@ -600,3 +600,78 @@ proptest! {
         prop_assert_eq!(&*otpauth::write(&second), &*uri);
     }
 }
+
+// Finding.
+
+/// A link, or what stands around links in the texts of people and programs.
+fn scrap() -> impl Strategy<Value = String> {
+    let words = [
+        "otpauth://totp/A:a?secret=GEZDGNBV",
+        "otpauth://",
+        "apple-otpauth://",
+        "otpauth-migration://offline?data=",
+        "steam://",
+        "&issuer=A",
+        "&amp;digits=8",
+        "?",
+        "&",
+        ";",
+        ",",
+        " ",
+        "\n",
+        "\"",
+        "'",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "<",
+        ">",
+        "“",
+        "”",
+        "|",
+        "+",
+        "#",
+        "=",
+        "\\",
+        "secret",
+        "GEZDGNBVGY3TQOJQ",
+        "word",
+        "ü",
+        "%20",
+        "\u{0}",
+    ];
+    prop_oneof![
+        4 => prop::sample::select(words.to_vec()).prop_map(str::to_owned),
+        1 => ".{0,8}",
+    ]
+}
+
+proptest! {
+    /// Row 29 of issue 11: every link is a piece of its own, so none shows another one's secret as a name.
+    #[test]
+    fn every_link_of_any_text_is_a_piece_and_none_holds_another(scraps in prop::collection::vec(scrap(), 0..40)) {
+        let text = scraps.concat();
+        let pieces = otpauth::find(&text);
+        let links = pieces.iter().filter(|piece| piece.is_link);
+        let mut count = 0;
+        for piece in links.clone() {
+            let lower = piece.text.to_ascii_lowercase();
+            count += lower.matches("otpauth://").count();
+            let behind = lower.strip_prefix("apple-").unwrap_or(&lower);
+            prop_assert!(!behind[1..].contains("otpauth://"), "{:?} swallowed the next one", piece.text);
+            prop_assert!(!piece.text.contains('\n'), "a link ends with its line");
+        }
+        prop_assert_eq!(count, text.to_ascii_lowercase().matches("otpauth://").count(), "none is lost");
+        for piece in pieces {
+            prop_assert!(text.contains(piece.text), "nothing is made up");
+            if let Ok(parsed) = otpauth::read(piece.text) {
+                let enrolment = parsed.enrolment;
+                let issuer = enrolment.issuer.unwrap_or_default();
+                prop_assert!(!issuer.contains("otpauth://") && !enrolment.account.contains("otpauth://"), "no name is a link");
+            }
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! Codes by e-mail and SMS: for people without the app, for sign-up, and for people who forgot their password.
+mod quota;
+mod redeem;
+
 use std::net::IpAddr;
 
 use couchkey_otp::UnixTime;
@@ -8,43 +11,16 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-use crate::platform::{Throttled, contact_place, later, secs_until};
+use crate::contact::read_recipient;
+use crate::platform::{Throttled, later, secs_until};
 use crate::seal::{new_digits, new_id};
-use crate::store::{
-    AttemptKeys, Challenge, Contact, Hash, NewChallenge, Queued, Quota, Resend, Sending, Spend,
-};
+use crate::store::{Challenge, Hash, NewChallenge, Queued, Resend, Sending};
 use crate::{
-    Channel, DeliveryCode, Message, MessageId, PersonId, Platform, Recipient, Scope, StoreError,
+    Channel, DeliveryCode, Message, MessageId, PersonId, Platform, Purpose, Recipient, Scope,
+    StoreError,
 };
 
-/// What a code is for. A code for one purpose is worth nothing for another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[non_exhaustive]
-pub enum Purpose {
-    /// Proving that a new person has this address.
-    SignUp,
-    /// Signing in without the app.
-    SignIn,
-    /// A way in for somebody who forgot their password or lost their phone.
-    Recovery,
-}
-
-impl Purpose {
-    /// The word in the store and in figures: `sign_up`, `sign_in`, `recovery`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Purpose::SignUp => "sign_up",
-            Purpose::SignIn => "sign_in",
-            Purpose::Recovery => "recovery",
-        }
-    }
-
-    pub(crate) fn from_word(word: &str) -> Option<Purpose> {
-        [Purpose::SignUp, Purpose::SignIn, Purpose::Recovery]
-            .into_iter()
-            .find(|purpose| purpose.as_str() == word)
-    }
-}
+pub use redeem::{KeepRedeemed, RedeemError, RedeemRequest, Redeemed};
 
 /// Somebody asks for a code.
 pub struct ChallengeRequest {
@@ -56,6 +32,9 @@ pub struct ChallengeRequest {
     pub from: IpAddr,
     /// The language to write in (BCP 47), if the request said one.
     pub language: Option<String>,
+    /// What this browser or app has kept since it signed somebody in ([`Redeemed::known`], [`Platform::known`]): for that person
+    /// it has an allowance of its own, which no stranger uses up.
+    pub known: Option<String>,
 }
 
 /// The id of a challenge: 32 hexadecimal figures. It belongs to whoever asked, and to nobody else.
@@ -119,6 +98,12 @@ pub enum ChallengeError {
     /// Today's budget for text messages (to this country, or in all) is spent.
     #[error("no more text messages are sent there today")]
     SmsBudgetSpent,
+    /// Today many codes were asked for to numbers like this one, and hardly any was redeemed: somebody earns by that.
+    #[error("no more text messages are sent to such numbers today")]
+    SmsPaused,
+    /// Today's budget for mails (to this domain, or in all) is spent.
+    #[error("no more mails are sent there today")]
+    MailBudgetSpent,
     /// There is no such challenge (any more): ask for a new one.
     #[error("this request for a code has ended")]
     Ended,
@@ -127,54 +112,10 @@ pub enum ChallengeError {
     Store(#[from] StoreError),
 }
 
-/// A code from a message.
-pub struct RedeemRequest<'a> {
-    /// Which challenge.
-    pub id: ChallengeId,
-    /// What it is for; it has to be what the challenge was made for.
-    pub purpose: Purpose,
-    /// The code as it was typed; blanks and dashes do not count.
-    pub code: &'a str,
-    /// Where the request came from.
-    pub from: IpAddr,
-}
-
-/// The code was right, and is now used up.
-pub struct Redeemed {
-    /// Who it was. For [`Purpose::SignUp`] a new person, unless somebody had this address before.
-    pub person: PersonId,
-    /// True when this sign-up made the person.
-    pub created: bool,
-    /// How the code came.
-    pub channel: Channel,
-    /// True when they have no app yet: offer it. A code by mail or SMS is never a second factor (NIST SP 800-63B-4).
-    pub offer_app: bool,
-}
-
-/// Why a code was not accepted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RedeemError {
-    /// Not the code.
-    #[error("this is not the code")]
-    Wrong {
-        /// How many tries are left.
-        tries_left: u32,
-    },
-    /// Redeemed, expired, ended by a newer one, out of tries, or never there: ask for a new one.
-    #[error("this code has ended")]
-    Ended,
-    /// Too many tries from there; this one was not looked at.
-    #[error("too many tries")]
-    Throttled {
-        /// Whose tries.
-        scope: Scope,
-        /// Seconds until the next one is looked at.
-        retry_after: u64,
-    },
-    /// The store failed; nothing was accepted.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+/// Who asks for a code: from where, and with what id if they are known to have signed this person in.
+struct Asker {
+    from: IpAddr,
+    known: Option<String>,
 }
 
 /// What is sealed in a challenge and in its messages.
@@ -189,13 +130,18 @@ struct Letter<'a> {
 impl Platform {
     /// How long a mail or SMS code lasts, in seconds.
     pub const CHALLENGE_SECS: u64 = 600;
+    /// For so many seconds an open code has to last, to be given to somebody else who asks.
+    const JOIN_SECS: u64 = 120;
 
-    /// Sends a code to an address, if anybody has it (for [`Purpose::SignUp`]: to anybody). Ends an earlier challenge
-    /// for the same address and purpose.
+    /// Sends a code to an address, if anybody has it (for [`Purpose::SignUp`]: to anybody).
+    ///
+    /// It ends no other challenge. While a code for the same address and purpose is open, whoever asks gets a challenge of their
+    /// own with the same code, and the message that was sent serves them all: a stranger who asks keeps nobody out.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{ChallengeError, ChallengeRequest, Purpose, Recipient};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -204,6 +150,7 @@ impl Platform {
     ///     purpose: Purpose::SignUp,
     ///     from,
     ///     language: Some("pt".into()),
+    ///     known: None,
     /// };
     /// let answer = platform.challenge(&request).await?;
     ///
@@ -227,9 +174,28 @@ impl Platform {
         let recipient = self.contact_hash(&request.recipient);
         let person = self.store.person_of(&recipient).await?;
         let void = person.is_none() && request.purpose != Purpose::SignUp;
+        let known = self.known_id(request.known.as_deref(), person.as_ref());
+        // One that ends in a moment is no help to somebody who has to find it first.
+        let until = later(now, Self::JOIN_SECS);
+        let open = self
+            .store
+            .open_challenge(&recipient, request.purpose, until)
+            .await?;
+        // One that lasts longer than any is from a clock which was wrong.
+        let longest = later(now, Self::CHALLENGE_SECS);
+        let open = open.filter(|open| open.person == person && open.expires_at <= longest);
 
         let id = new_id();
-        let code = new_digits(self.settings.challenge_digits.get());
+        let (code, origin, expires_at) = match &open {
+            Some(open) => {
+                let (_, code, _) = self.open_letter(&open.id, &open.sealed)?;
+                (code.0, open.origin.clone(), open.expires_at)
+            }
+            None => {
+                let code = new_digits(self.settings.challenge_digits.get());
+                (code, id.clone(), later(now, Self::CHALLENGE_SECS))
+            }
+        };
         let letter = Letter {
             channel: request.recipient.channel().as_str(),
             address: request.recipient.address().into(),
@@ -245,13 +211,19 @@ impl Platform {
             mac: self.code_mac(&id, request.purpose, &code),
             sealed: self.keys.seal(&["challenge", &id], &letter),
             tries: 0,
-            expires_at: later(now, Self::CHALLENGE_SECS),
+            expires_at,
+            origin,
             id,
+        };
+        let asker = Asker {
+            from: request.from,
+            known,
         };
         let new = NewChallenge {
             message: self.message_of(&challenge),
+            joins: open.is_some(),
             void,
-            quota: self.quota(&request.recipient, !void),
+            quota: self.quota(&request.recipient, request.purpose, &asker, !void),
             now,
             challenge,
         };
@@ -261,8 +233,10 @@ impl Platform {
         if request.purpose == Purpose::SignUp {
             counter!("signup_started_total", "channel" => channel).increment(1);
         }
-        self.wake.notify_one();
-        self.count_cost(&request.recipient, !void);
+        if let Sending::Queued { .. } = sending {
+            self.wake.notify_one();
+            self.count_cost(&request.recipient, !void);
+        }
         Ok(answer)
     }
 
@@ -270,7 +244,8 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{ChallengeRequest, Purpose, Recipient};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -279,6 +254,7 @@ impl Platform {
     ///     purpose: Purpose::SignUp,
     ///     from,
     ///     language: Some("pt".into()),
+    ///     known: None,
     /// };
     /// let answer = platform.challenge(&request).await?;
     ///
@@ -304,11 +280,12 @@ impl Platform {
         let challenge = challenge.ok_or(ChallengeError::Ended)?;
         let (recipient, ..) = self.open_letter(&challenge.id, &challenge.sealed)?;
         let void = challenge.person.is_none() && challenge.purpose != Purpose::SignUp;
+        let asker = Asker { from, known: None };
         let again = Resend {
             challenge: challenge.id.clone(),
             message: self.message_of(&challenge),
             void,
-            quota: self.quota(&recipient, !void),
+            quota: self.quota(&recipient, challenge.purpose, &asker, !void),
             now,
         };
         let sending = self.store.resend(&again).await?;
@@ -316,151 +293,6 @@ impl Platform {
         self.wake.notify_one();
         self.count_cost(&recipient, !void);
         Ok(answer)
-    }
-
-    /// Accepts the code of a challenge exactly once.
-    ///
-    /// ```
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
-    /// use couchkey_platform::{ChallengeRequest, Purpose, Recipient, RedeemRequest};
-    ///
-    /// # let from = "203.0.113.7".parse()?;
-    /// let request = ChallengeRequest {
-    ///     recipient: Recipient::email("ana@example.tv")?,
-    ///     purpose: Purpose::SignUp,
-    ///     from,
-    ///     language: Some("pt".into()),
-    /// };
-    /// let answer = platform.challenge(&request).await?;
-    ///
-    /// let message = platform.claim(60, 1).await?.pop().expect("one waits");
-    /// let request = RedeemRequest { id: answer.id, purpose: Purpose::SignUp, code: message.code.expose(), from };
-    /// let redeemed = platform.redeem(&request).await?;
-    /// assert!(redeemed.created && redeemed.offer_app);
-    /// let contacts = platform.contacts(&redeemed.person).await?;
-    /// assert_eq!(contacts[0].address(), "ana@example.tv");
-    /// # drop(clock);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    /// [`RedeemError`]. Whatever it is, the code was not accepted.
-    pub async fn redeem(&self, request: &RedeemRequest<'_>) -> Result<Redeemed, RedeemError> {
-        let now = self.clock.now();
-        let [address, network] = self.failures(request.from);
-        self.take(&[address, network], now).await??;
-        let challenge = self.store.count_try(&request.id.0, now).await?;
-        let challenge = challenge.ok_or(RedeemError::Ended)?;
-        let channel = challenge.channel.as_str();
-
-        let typed: Zeroizing<String> = Zeroizing::new(typed_digits(request.code));
-        let mac = self.code_mac(&challenge.id, request.purpose, &typed);
-        let right: bool = mac.ct_eq(&challenge.mac).into();
-        let sign_up = challenge.purpose == Purpose::SignUp;
-        if !right || (challenge.person.is_none() && !sign_up) {
-            counter!("login_total", "channel" => channel, "result" => "wrong").increment(1);
-            return Err(RedeemError::Wrong {
-                tries_left: Challenge::TRIES - challenge.tries,
-            });
-        }
-        let contact = if sign_up {
-            let (recipient, ..) = self.open_letter(&challenge.id, &challenge.sealed)?;
-            let person = PersonId::new(new_id()).expect("32 hexadecimal figures");
-            Some(self.contact(&person, &recipient))
-        } else {
-            None
-        };
-        let attempt = AttemptKeys {
-            accounts: [None, None],
-            address,
-            network,
-        };
-        let person = self
-            .store
-            .redeem(&challenge.id, contact.as_ref(), &attempt, now)
-            .await?
-            .ok_or(RedeemError::Ended)?;
-        let created = contact.is_some_and(|contact| contact.person == person);
-        counter!("challenge_redeemed_total", "channel" => channel).increment(1);
-        if sign_up {
-            counter!("signup_confirmed_total", "channel" => channel).increment(1);
-        } else {
-            counter!("login_total", "channel" => channel, "result" => "accepted").increment(1);
-        }
-        Ok(Redeemed {
-            offer_app: !self.is_enrolled(&person).await?,
-            person,
-            created,
-            channel: challenge.channel,
-        })
-    }
-
-    /// Says that a person has an address, which the caller has verified by other means.
-    ///
-    /// Returns whose it is: another person's if they had it before.
-    ///
-    /// ```
-    /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
-    /// use couchkey_platform::{PersonId, Recipient};
-    ///
-    /// let ana = PersonId::new("fam-0042")?;
-    /// let address = Recipient::email("ana@example.tv")?;
-    /// assert!(platform.add_contact(&ana, &address).await? == ana);
-    /// # drop(clock);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// # }).unwrap();
-    /// ```
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn add_contact(
-        &self,
-        person: &PersonId,
-        recipient: &Recipient,
-    ) -> Result<PersonId, StoreError> {
-        self.store
-            .add_contact(&self.contact(person, recipient))
-            .await
-    }
-
-    /// A person's verified addresses.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn contacts(&self, person: &PersonId) -> Result<Vec<Recipient>, StoreError> {
-        let contacts = self.store.contacts(person).await?;
-        let opened = contacts.iter().map(|contact| {
-            let hash = HEXLOWER.encode(&contact.hash);
-            let place = contact_place(&hash, contact.person.as_str());
-            let address = self.keys.open(&place, &contact.sealed)?;
-            let address = std::str::from_utf8(&address).map_err(|_| StoreError::Unreadable)?;
-            read_recipient(contact.channel, address)
-        });
-        opened.collect()
-    }
-
-    fn contact(&self, person: &PersonId, recipient: &Recipient) -> Contact {
-        let hash = self.contact_hash(recipient);
-        let hex = HEXLOWER.encode(&hash);
-        let place = contact_place(&hex, person.as_str());
-        Contact {
-            hash,
-            person: person.clone(),
-            channel: recipient.channel(),
-            sealed: self.keys.seal(&place, recipient.address().as_bytes()),
-            key: self.keys.sealing(),
-        }
-    }
-
-    /// Addresses that differ in case only are one: no provider of any size gives them to two people.
-    fn contact_hash(&self, recipient: &Recipient) -> Hash {
-        let address = recipient.address().to_lowercase();
-        let channel = recipient.channel().as_str();
-        self.keys
-            .hash("contact", &[channel.as_bytes(), address.as_bytes()])
     }
 
     fn code_mac(&self, challenge: &str, purpose: Purpose, code: &str) -> Hash {
@@ -509,47 +341,26 @@ impl Platform {
         ))
     }
 
-    fn check_country(&self, recipient: &Recipient) -> Result<(), ChallengeError> {
-        match recipient {
-            Recipient::Phone(phone) if self.settings.sms.country(phone.country()).is_none() => {
-                Err(ChallengeError::CountryNotServed)
-            }
-            _ => Ok(()),
-        }
+    /// What a browser or app may keep that has signed this person in: it opens nothing, and earns an allowance of its own when it
+    /// asks for a code ([`ChallengeRequest::known`]).
+    pub fn known(&self, person: &PersonId) -> String {
+        self.known_as(&new_id(), person)
     }
 
-    fn quota(&self, recipient: &Recipient, real: bool) -> Quota {
-        let sms = &self.settings.sms;
-        let country = match recipient {
-            Recipient::Phone(phone) => sms.country(phone.country()),
-            Recipient::Email(_) => None,
-        };
-        let spend = country.map_or_else(Vec::new, |country| {
-            let of = |budget: &str, per_day| Spend {
-                budget: budget.to_owned(),
-                units: country.units,
-                per_day,
-                real,
-            };
-            vec![
-                of(&country.country, country.units_per_day),
-                of("total", sms.units_per_day),
-            ]
-        });
-        Quota {
-            recipient: self.contact_hash(recipient),
-            per_day: self.settings.limits.messages_per_recipient,
-            spend,
-        }
+    fn known_as(&self, id: &str, person: &PersonId) -> String {
+        format!("{id}{}", HEXLOWER.encode(&self.known_mac(id, person)))
     }
 
-    fn count_cost(&self, recipient: &Recipient, real: bool) {
-        if let Recipient::Phone(phone) = recipient
-            && let Some(country) = self.settings.sms.country(phone.country())
-        {
-            let units = if real { country.units } else { 0 };
-            counter!("sms_cost_units_total", "country" => country.country.clone()).increment(units);
-        }
+    /// The id in what was kept, if it is this person's.
+    fn known_id(&self, kept: Option<&str>, person: Option<&PersonId>) -> Option<String> {
+        let (id, mac) = kept?.split_at_checked(32)?;
+        let right = HEXLOWER.encode(&self.known_mac(id, person?));
+        bool::from(right.as_bytes().ct_eq(mac.as_bytes())).then(|| id.to_owned())
+    }
+
+    fn known_mac(&self, id: &str, person: &PersonId) -> Hash {
+        let parts = [id, person.as_str()].map(str::as_bytes);
+        self.keys.hash("known", &parts)
     }
 
     fn answer(
@@ -559,7 +370,7 @@ impl Platform {
         now: UnixTime,
     ) -> Result<ChallengeAnswer, ChallengeError> {
         let next_at = match sending {
-            Sending::Queued { next_at } => next_at,
+            Sending::Queued { next_at } | Sending::Joined { next_at } => next_at,
             Sending::Cooldown { until } => {
                 return Err(ChallengeError::Cooldown {
                     retry_after: secs_until(until, now),
@@ -570,7 +381,16 @@ impl Platform {
                     retry_after: 86_400 - now.as_secs() % 86_400,
                 });
             }
-            Sending::BudgetSpent => return Err(ChallengeError::SmsBudgetSpent),
+            Sending::BudgetSpent => {
+                return Err(match challenge.channel {
+                    Channel::Sms => ChallengeError::SmsBudgetSpent,
+                    Channel::Email => ChallengeError::MailBudgetSpent,
+                });
+            }
+            Sending::Paused => {
+                counter!("sms_paused_total").increment(1);
+                return Err(ChallengeError::SmsPaused);
+            }
             Sending::Ended => return Err(ChallengeError::Ended),
         };
         Ok(ChallengeAnswer {
@@ -583,30 +403,8 @@ impl Platform {
     }
 }
 
-/// The digits of a code as somebody typed it; anything else makes it wrong.
-fn typed_digits(code: &str) -> String {
-    code.chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .take(9)
-        .collect()
-}
-
-fn read_recipient(channel: Channel, address: &str) -> Result<Recipient, StoreError> {
-    let read = match channel {
-        Channel::Email => Recipient::email(address),
-        Channel::Sms => Recipient::phone(address),
-    };
-    read.map_err(|_| StoreError::Unreadable)
-}
-
 impl From<Throttled> for ChallengeError {
     fn from(Throttled { scope, retry_after }: Throttled) -> Self {
         ChallengeError::Throttled { scope, retry_after }
-    }
-}
-
-impl From<Throttled> for RedeemError {
-    fn from(Throttled { scope, retry_after }: Throttled) -> Self {
-        RedeemError::Throttled { scope, retry_after }
     }
 }

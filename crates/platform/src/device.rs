@@ -7,9 +7,9 @@ use metrics::counter;
 use rand::Rng as _;
 use zeroize::Zeroizing;
 
-use crate::platform::{Throttled, later};
+use crate::platform::{Throttled, later, places};
 use crate::seal::{LETTERS, new_letters};
-use crate::store::{Device, Hash, Polled};
+use crate::store::{Device, Hash, Keep, Polled};
 use crate::{PersonId, Platform, Scope, StoreError};
 
 /// A television asks to be signed in.
@@ -49,6 +49,8 @@ pub struct DeviceShown {
     pub device: String,
     /// Where it is, if known.
     pub place: Option<String>,
+    /// Whether it asked from the same address (IPv6: the same /64) as whoever looks at it now: the line of one household.
+    pub same_line: bool,
     /// Seconds since the television asked.
     pub age: u64,
     /// When its codes end.
@@ -59,8 +61,8 @@ pub struct DeviceShown {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// A name is empty or longer than 128 characters.
-    #[error("a device's name has 1 to 128 characters")]
+    /// A name is empty, longer than 128 characters, or has something in it that cannot be shown.
+    #[error("a device's name has 1 to 128 characters that can be shown")]
     BadName,
     /// Too many requests from there.
     #[error("too many requests")]
@@ -95,6 +97,17 @@ pub enum DecideError {
     Store(#[from] StoreError),
 }
 
+/// Whether a text can be shown to somebody who decides by it: nothing invisible, and nothing that turns the direction of what
+/// stands around it (Unicode's controls, formats, private and unassigned characters, line and paragraph separators).
+pub fn is_plain(text: &str) -> bool {
+    use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory as _};
+    text.chars().all(|c| {
+        let group = c.general_category_group();
+        let separator = group == GeneralCategoryGroup::Separator;
+        group != GeneralCategoryGroup::Other && (!separator || c == ' ' || c == '\u{a0}')
+    })
+}
+
 /// What a poll says until somebody has approved (RFC 8628, section 3.5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -111,6 +124,9 @@ pub enum PollError {
     /// The person said no.
     #[error("the person said no")]
     AccessDenied,
+    /// Another app asked for this code (RFC 6749, section 5.2). Nothing was changed.
+    #[error("this code was given to another app")]
+    InvalidGrant,
     /// Its 15 minutes are over, it was given out, or there is no such code.
     #[error("this code has ended")]
     ExpiredToken,
@@ -120,12 +136,13 @@ pub enum PollError {
 }
 
 impl PollError {
-    /// The `error` of RFC 8628, section 3.5; `None` when the store failed.
+    /// The `error` of RFC 8628, section 3.5, and RFC 6749, section 5.2; `None` when the store failed.
     pub const fn code(self) -> Option<&'static str> {
         match self {
             PollError::AuthorizationPending => Some("authorization_pending"),
             PollError::SlowDown { .. } => Some("slow_down"),
             PollError::AccessDenied => Some("access_denied"),
+            PollError::InvalidGrant => Some("invalid_grant"),
             PollError::ExpiredToken => Some("expired_token"),
             PollError::Store(_) => None,
         }
@@ -134,7 +151,7 @@ impl PollError {
 
 impl Platform {
     /// How long a television's codes last, in seconds.
-    pub const DEVICE_SECS: u64 = 900;
+    pub const DEVICE_SECS: u64 = crate::store::DEVICE_SECS;
     /// Seconds between two polls, to begin with (RFC 8628, section 3.2).
     pub const POLL_SECS: u64 = 5;
 
@@ -142,7 +159,8 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{DeviceRequest};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -171,7 +189,7 @@ impl Platform {
         ];
         for name in names.into_iter().flatten() {
             let length = name.chars().count();
-            if !(1..=128).contains(&length) || name.chars().any(char::is_control) {
+            if !(1..=128).contains(&length) || !is_plain(name) {
                 return Err(DeviceError::BadName);
             }
         }
@@ -192,6 +210,7 @@ impl Platform {
                 client: request.client.clone(),
                 device: request.device.clone(),
                 place: request.place.clone(),
+                asked_from: self.line(request.from),
                 interval: Self::POLL_SECS,
                 created_at: now,
                 expires_at: later(now, Self::DEVICE_SECS),
@@ -228,6 +247,7 @@ impl Platform {
             client: device.client,
             device: device.device,
             place: device.place,
+            same_line: device.asked_from == self.line(from),
             age: now.as_secs().saturating_sub(device.created_at.as_secs()),
             expires_at: device.expires_at,
         })
@@ -237,7 +257,8 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{DeviceRequest, PersonId};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -253,7 +274,7 @@ impl Platform {
     /// assert_eq!(shown.place.as_deref(), Some("Lisbon, Portugal")); // the person reads this, and says yes
     /// let ana = PersonId::new("fam-0042")?;
     /// platform.approve_device(&tv.user_code, &ana, from).await?;
-    /// assert!(platform.poll_device(&tv.device_code).await? == ana);
+    /// assert!(platform.poll_device("StreamTV for webOS", &tv.device_code).await? == ana);
     /// # drop(clock);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -268,6 +289,16 @@ impl Platform {
         from: IpAddr,
     ) -> Result<(), DecideError> {
         self.decide(user_code, Some(person), from).await
+    }
+
+    /// Ends what was approved for this person and is not given out yet: whoever signs out everywhere means those, too. A
+    /// television that asked before has to ask again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn end_approvals(&self, person: &PersonId) -> Result<(), StoreError> {
+        let ended = crate::store::forgotten(person, self.clock.now());
+        self.store.put(&ended).await
     }
 
     /// Refuses the television.
@@ -295,11 +326,13 @@ impl Platform {
         Ok(self.store.refund(&buckets, now).await?)
     }
 
-    /// What the television asks every `interval` seconds. The person comes out exactly once.
+    /// What the television asks every `interval` seconds. The person comes out exactly once, to the app that asked: `client` is what
+    /// [`DeviceRequest::client`] was.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{DeviceRequest, PollError};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -311,11 +344,12 @@ impl Platform {
     /// }).await?;
     /// assert!(tv.verification_uri_complete.starts_with("https://example.tv/link?user_code="));
     ///
-    /// let answer = platform.poll_device(&tv.device_code).await;
+    /// let answer = platform.poll_device("StreamTV for webOS", &tv.device_code).await;
     /// assert_eq!(answer.err(), Some(PollError::AuthorizationPending));
     /// clock.advance(5);
     /// platform.deny_device(&tv.user_code, from).await?;
-    /// assert_eq!(platform.poll_device(&tv.device_code).await.err(), Some(PollError::AccessDenied));
+    /// let answer = platform.poll_device("StreamTV for webOS", &tv.device_code).await;
+    /// assert_eq!(answer.err(), Some(PollError::AccessDenied));
     /// # drop(clock);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// # }).unwrap();
@@ -323,11 +357,31 @@ impl Platform {
     ///
     /// # Errors
     /// [`PollError`].
-    pub async fn poll_device(&self, device_code: &str) -> Result<PersonId, PollError> {
+    pub async fn poll_device(
+        &self,
+        client: &str,
+        device_code: &str,
+    ) -> Result<PersonId, PollError> {
+        self.poll_device_and_keep(client, device_code, None).await
+    }
+
+    /// As [`poll_device`](Platform::poll_device), and keeps a record in the transaction in which the person comes out: the
+    /// television's session, so that it is there exactly if the person was not forgotten before.
+    ///
+    /// # Errors
+    /// [`PollError`]. Nothing was kept.
+    pub async fn poll_device_and_keep(
+        &self,
+        client: &str,
+        device_code: &str,
+        keep: Option<Keep>,
+    ) -> Result<PersonId, PollError> {
+        let now = self.clock.now();
+        self.here(now).await?;
         let device_code = self.device_code(device_code);
         match self
             .store
-            .poll_device(&device_code, self.clock.now())
+            .poll_device(&device_code, client, keep, now)
             .await?
         {
             Polled::Approved(person) => {
@@ -337,8 +391,14 @@ impl Platform {
             Polled::Pending => Err(PollError::AuthorizationPending),
             Polled::SlowDown(interval) => Err(PollError::SlowDown { interval }),
             Polled::Denied => Err(PollError::AccessDenied),
+            Polled::OtherClient => Err(PollError::InvalidGrant),
             Polled::Ended => Err(PollError::ExpiredToken),
         }
+    }
+
+    fn line(&self, from: IpAddr) -> Hash {
+        let (address, _) = places(from);
+        self.keys.hash("line", &[&address])
     }
 
     fn user_code(&self, letters: &str) -> Hash {

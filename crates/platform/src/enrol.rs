@@ -1,13 +1,14 @@
 //! Enrolment and rotation: how a person and the platform come to share a secret.
 use std::net::IpAddr;
 
-use couchkey_otp::verify::{self, Memory, Verdict};
+use couchkey_otp::verify::{self, Memory, Refused, Verdict};
 use couchkey_otp::{Algorithm, Digits, Enrolment, Kind, Period, Secret, UnixTime, otpauth};
 use rand::Rng as _;
 use zeroize::Zeroizing;
 
+use crate::device::is_plain;
 use crate::platform::{Throttled, later};
-use crate::store::{Accept, AttemptKeys, Counted, Which};
+use crate::store::{Accept, AttemptKeys, Counted, Record, Which};
 use crate::{PersonId, Platform, Scope, StoreError};
 
 /// Who wants codes from an app.
@@ -78,7 +79,9 @@ pub enum EnrolError {
     #[error("this person has no app yet")]
     NotEnrolled,
     /// The account name does not fit into an otpauth URI.
-    #[error("the account name is empty or longer than 256 characters")]
+    #[error(
+        "the account name is empty, longer than 256 characters, or has something in it that cannot be shown"
+    )]
     BadAccountName,
     /// The store failed.
     #[error(transparent)]
@@ -103,6 +106,12 @@ pub enum ConfirmError {
     /// It waited too long for its first code, was confirmed, gave way to a newer one, or never was; start again.
     #[error("this enrolment has ended")]
     Expired,
+    /// The database has another history than a moment ago: see [`VerifyError::ChangedOver`](crate::VerifyError::ChangedOver).
+    #[error("the database was changed over a moment ago, and codes of before that are refused")]
+    ChangedOver {
+        /// Seconds until the next one is looked at.
+        retry_after: u64,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -117,7 +126,8 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{EnrolRequest, PersonId};
     ///
     /// let person = PersonId::new("fam-0042")?;
@@ -143,8 +153,9 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
-    /// # use couchkey_platform::testing::app_code;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
+    /// # use example::app_code;
     /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -187,7 +198,7 @@ impl Platform {
         rotates: bool,
     ) -> Result<Option<Enrolled>, EnrolError> {
         let length = request.account.chars().count();
-        if !(1..=256).contains(&length) || request.account.chars().any(char::is_control) {
+        if !(1..=256).contains(&length) || !is_plain(&request.account) {
             return Err(EnrolError::BadAccountName);
         }
         let expires_at = later(self.clock.now(), Self::ENROLMENT_SECS);
@@ -224,8 +235,9 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
-    /// # use couchkey_platform::testing::app_code;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
+    /// # use example::app_code;
     /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -247,20 +259,40 @@ impl Platform {
     /// # Errors
     /// [`ConfirmError`].
     pub async fn confirm(&self, request: &ConfirmRequest<'_>) -> Result<(), ConfirmError> {
+        self.confirm_and_keep(request, None).await
+    }
+
+    /// As [`confirm`](Platform::confirm), and keeps a record in the same transaction: see
+    /// [`verify_and_keep`](Platform::verify_and_keep).
+    ///
+    /// # Errors
+    /// [`ConfirmError`]. Nothing was kept.
+    pub async fn confirm_and_keep(
+        &self,
+        request: &ConfirmRequest<'_>,
+        keep: Option<Record>,
+    ) -> Result<(), ConfirmError> {
         let now = self.clock.now();
+        let here = self.here(now).await?;
+        if let Some(retry_after) = here.holds(self.settings.period, now) {
+            return Err(ConfirmError::ChangedOver { retry_after });
+        }
         let [address, network] = self.failures(request.from);
         // Counted by itself, for a rotation is the way out of an account that has been stopped.
         let account = self.keys.hash("enrolment", &[request.id.0.as_bytes()]);
         let buckets = [address, network];
+        let theirs = self.theirs(&account, request.from);
         let which = Which::Id(request.id.0.clone());
-        let counted = self.store.count_attempt(&account, &buckets, &which, now);
+        let counted = self
+            .store
+            .count_attempt(&account, &buckets, &theirs, &which, now);
         let pending = match counted.await? {
             Counted::Yes(pending) => pending,
             Counted::Full(full) => return Err(Throttled::by(full, now).into()),
-            Counted::Wait { until } => {
+            Counted::Refused(Refused::Wait { until }) => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }
-            Counted::Stopped => return Err(ConfirmError::Expired),
+            Counted::Refused(Refused::Stopped) => return Err(ConfirmError::Expired),
         };
         let pending = pending.filter(|c| c.person == request.person.as_str() && !c.active);
         let credential = *pending.ok_or(ConfirmError::Expired)?;
@@ -272,7 +304,7 @@ impl Platform {
             credential.period,
             credential.algorithm,
             credential.digits,
-            Memory::default(),
+            here.raised(Memory::default(), credential.period),
             request.code,
             now,
         );
@@ -286,8 +318,11 @@ impl Platform {
             attempt: AttemptKeys {
                 accounts: [Some(account), Some(self.account(&request.person))],
                 address,
+                theirs,
                 network,
+                timeline: here.timeline,
             },
+            keep,
             now,
         };
         if !self.store.activate(&accept).await? {
@@ -322,12 +357,13 @@ impl Platform {
         self.store.revoke(person).await
     }
 
-    /// Removes a person: their secrets, their verified addresses, and the codes that are under way to those. Whoever has
-    /// such an address signs up as somebody new.
+    /// Removes a person: their secrets, their verified addresses, the codes that are under way to those, and the televisions that
+    /// wait to be signed in for them. Whoever has such an address signs up as somebody new.
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{PersonId, Recipient};
     ///
     /// let ana = PersonId::new("fam-0042")?;
@@ -342,7 +378,7 @@ impl Platform {
     /// # Errors
     /// [`StoreError`]; then nothing was removed.
     pub async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
-        self.store.forget(person).await
+        self.store.forget(person, self.clock.now()).await
     }
 }
 

@@ -1,105 +1,17 @@
-//! The use cases' common ground: what they share, and the figures that a service may choose.
-use std::sync::Arc;
+//! What the use cases share: the platform, and how often somebody may try.
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use std::net::IpAddr;
 
 use couchkey_otp::verify::Memory;
-use couchkey_otp::{Algorithm, Digits, Period, Secret, UnixTime};
+use couchkey_otp::{Secret, UnixTime};
 use metrics::counter;
 
-use crate::store::{Bucket, Credential, Full, Outcome, Sealed, SealedKind, Store, Which};
-use crate::{Clock, KeyRing, Message, PersonId, Purpose, Scope, StoreError};
-
-/// What a service chooses. [`Settings::new`] has the figures of the standards.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Who issues the codes: the brand, as the app shows it.
-    pub issuer: String,
-    /// The HMAC of new enrolments. SHA-1, because some apps know no other.
-    pub algorithm: Algorithm,
-    /// The digits of new enrolments.
-    pub digits: Digits,
-    /// The period of new enrolments.
-    pub period: Period,
-    /// The digits of mail and SMS codes: 6 to 8.
-    pub challenge_digits: Digits,
-    /// Where people type a television's user code, without a query: `https://example.tv/link`.
-    pub verification_uri: String,
-    /// Where text messages go, and what they may cost.
-    pub sms: SmsPolicy,
-    /// How much is too much.
-    pub limits: Limits,
-}
-
-impl Settings {
-    /// The settings of a service with this brand, whose televisions are signed in at `verification_uri`.
-    pub fn new(issuer: impl Into<String>, verification_uri: impl Into<String>) -> Settings {
-        Settings {
-            issuer: issuer.into(),
-            algorithm: Algorithm::Sha1,
-            digits: Digits::SIX,
-            period: Period::THIRTY,
-            challenge_digits: Digits::SIX,
-            verification_uri: verification_uri.into(),
-            sms: SmsPolicy::default(),
-            limits: Limits::default(),
-        }
-    }
-}
-
-/// Where text messages go, and what they may cost. Without countries, none is sent: premium numbers abroad are what
-/// SMS fraud lives from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SmsPolicy {
-    /// The countries that are served.
-    pub countries: Vec<SmsCountry>,
-    /// The most units a day (UTC) in all; nothing is sent after that.
-    pub units_per_day: u64,
-}
-
-impl SmsPolicy {
-    pub(crate) fn country(&self, letters: &str) -> Option<&SmsCountry> {
-        self.countries.iter().find(|c| c.country == letters)
-    }
-}
-
-/// One country that text messages go to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SmsCountry {
-    /// Its two letters (ISO 3166-1): `DE`.
-    pub country: String,
-    /// What one message costs, in units of the service's choice.
-    pub units: u64,
-    /// The most units a day (UTC) to this country.
-    pub units_per_day: u64,
-}
-
-/// How often somebody may ask or try from one place. The figures for one account and one challenge are fixed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Failures of one IP address (IPv6: its /64) at once; they drain at this many an hour.
-    pub failures_per_address: u32,
-    /// Failures of one network (IPv4 /24, IPv6 /48) at once; they drain at this many an hour.
-    pub failures_per_network: u32,
-    /// Requests for a code or a television's sign-in from one address at once; they drain at this many an hour.
-    pub requests_per_address: u32,
-    /// The same from one network.
-    pub requests_per_network: u32,
-    /// Messages to one recipient a day (UTC).
-    pub messages_per_recipient: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            failures_per_address: 50,
-            failures_per_network: 500,
-            requests_per_address: 60,
-            requests_per_network: 600,
-            messages_per_recipient: 10,
-        }
-    }
-}
+use crate::store::{
+    Bucket, Credential, Full, Hash, Outcome, Record, Sealed, SealedKind, Store, Which,
+};
+use crate::{Clock, KeyRing, Message, PersonId, Purpose, Scope, Settings, StoreError};
 
 /// The platform's side. Cheap to clone; every instance on one store agrees, for the rules are in the rows.
 #[derive(Clone)]
@@ -110,7 +22,23 @@ pub struct Platform {
     pub(crate) settings: Arc<Settings>,
     /// Wakes the [`Outbox`](crate::Outbox) of this process; whoever puts a message into the store calls it after that.
     pub(crate) wake: Arc<tokio::sync::Notify>,
+    /// Which history of the database we know.
+    pub(crate) known: Arc<crate::timeline::Known>,
+    last: Arc<Mutex<LastSweep>>,
 }
+
+/// What the clock was like at the last sweep.
+#[derive(Default)]
+struct LastSweep {
+    ahead: Option<u64>,
+    /// When it was set forward.
+    jumped: Option<Duration>,
+}
+
+/// Seconds by which two clocks may differ.
+const JUMP: u64 = 60;
+/// How long a clock that was set forward has to stand before it is believed.
+const JUMP_HOLDS: Duration = Duration::from_secs(3_600);
 
 impl Platform {
     /// Opens the platform on a store.
@@ -129,13 +57,19 @@ impl Platform {
             keys: Arc::new(keys),
             settings: Arc::new(settings),
             wake: Arc::default(),
+            known: Arc::default(),
+            last: Arc::default(),
         };
+        if let Some(steady) = platform.clock.steady() {
+            platform.has_been_steady(platform.clock.now(), steady);
+        }
         platform.know_nobody().await?;
+        platform.here(platform.clock.now()).await?;
         Ok(platform)
     }
 
     /// The credential that codes of unknown people are checked against, so that they take as long as anybody's. It is
-    /// also the first thing sealed: a wrong key ring is noticed here, before anybody is locked out.
+    /// also the first thing sealed: a wrong key ring is noticed here, before anybody is locked out, and a wrong pepper with it.
     async fn know_nobody(&self) -> Result<(), StoreError> {
         let mut secret = zeroize::Zeroizing::new([0; 20]);
         rand::Rng::fill_bytes(&mut rand::rng(), secret.as_mut_slice());
@@ -146,7 +80,27 @@ impl Platform {
         let which = Which::ActiveOrNobodys(PersonId::nobody());
         let found = self.store.credential(&which).await?;
         let found = found.ok_or(StoreError::Unreadable)?;
-        self.secret_of(&found).map(drop)
+        self.secret_of(&found)?;
+        // The pepper opens nothing; with another one nobody's address would be found, and nothing would say so.
+        let check = Record {
+            space: "check".to_owned(),
+            key: b"pepper".to_vec(),
+            value: self.keys.hash("check", &[]).to_vec(),
+            expires_at: None,
+        };
+        let now = self.clock.now();
+        let there = self.store.get(&check.space, &check.key, now).await?;
+        if there.is_none() {
+            // A database of before there was a check: the addresses in it say which pepper they are looked up with.
+            let some = self.store.some_contacts(20).await?;
+            if !some.is_empty() && !some.iter().any(|contact| self.is_looked_up_here(contact)) {
+                return Err(StoreError::Unreadable);
+            }
+        }
+        match self.store.put_new(&check, now).await? {
+            Some(there) if there.value != check.value => Err(StoreError::Unreadable),
+            _ => Ok(()),
+        }
     }
 
     /// Ends when this process has put a message into the store since the last time.
@@ -190,7 +144,8 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
     /// use couchkey_platform::{ChallengeRequest, Outcome, Purpose, Recipient};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -199,6 +154,7 @@ impl Platform {
     ///     purpose: Purpose::SignUp,
     ///     from,
     ///     language: Some("pt".into()),
+    ///     known: None,
     /// };
     /// let answer = platform.challenge(&request).await?;
     ///
@@ -231,10 +187,25 @@ impl Platform {
 
     /// Removes what has expired; returns how many rows went. Call it every minute or so, on any one instance.
     ///
+    /// While the clock cannot be trusted nothing is removed: when it was set forward less than an hour ago, or when the
+    /// database's is another one and disagrees. A session that has ended by mistake is there again then; one that is gone is not.
+    ///
     /// # Errors
     /// [`StoreError`].
     pub async fn sweep(&self) -> Result<u64, StoreError> {
-        let swept = self.store.sweep(self.clock.now()).await?;
+        let now = self.clock.now();
+        if let Some(steady) = self.clock.steady() {
+            let theirs = self.store.clock().await?;
+            let agreed =
+                theirs.is_none_or(|theirs| now.as_secs().abs_diff(theirs.as_secs()) <= JUMP);
+            if !self.has_been_steady(now, steady) || !agreed {
+                tracing::warn!(
+                    "the clock was set forward, or the database's is another: nothing is removed for now"
+                );
+                return Ok(0);
+            }
+        }
+        let swept = self.store.sweep(now).await?;
         for (channel, purpose) in swept.expired {
             let channel = channel.as_str();
             counter!("challenge_expired_total", "channel" => channel).increment(1);
@@ -246,6 +217,23 @@ impl Platform {
             counter!("challenge_unsent_total", "channel" => channel.as_str()).increment(1);
         }
         Ok(swept.rows)
+    }
+
+    /// Whether the clock has not jumped forward within the last hour.
+    fn has_been_steady(&self, now: UnixTime, steady: Duration) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        // How far the clock is ahead of one that began when ours did.
+        let ahead = now.as_secs().saturating_sub(steady.as_secs());
+        let jumped = last.ahead.is_some_and(|before| ahead > before + JUMP);
+        if jumped {
+            last.jumped = Some(steady);
+        }
+        if last.ahead.is_some_and(|before| ahead + JUMP < before) {
+            last.jumped = None; // and back again
+        }
+        last.ahead = Some(ahead);
+        last.jumped
+            .is_none_or(|at| steady.saturating_sub(at) >= JUMP_HOLDS)
     }
 
     /// Seals up to `most` values under the ring's newest key that are under an older one; returns how many. Call it
@@ -272,6 +260,24 @@ impl Platform {
             done += u64::from(self.store.reseal(&old, &new, key).await?);
         }
         Ok(done)
+    }
+
+    /// Seals what a server keeps in a record and nobody may read. It opens for this `purpose` alone. A key-encryption key that is taken
+    /// out of the ring takes it along: keep there what can be made again.
+    pub fn seal(&self, purpose: &str, plain: &[u8]) -> Vec<u8> {
+        self.keys.seal(&["server", purpose], plain)
+    }
+
+    /// Opens what [`seal`](Platform::seal) made for the same purpose.
+    ///
+    /// # Errors
+    /// [`StoreError::Unreadable`] when it opens under no key of the ring.
+    pub fn open(
+        &self,
+        purpose: &str,
+        sealed: &[u8],
+    ) -> Result<zeroize::Zeroizing<Vec<u8>>, StoreError> {
+        self.keys.open(&["server", purpose], sealed)
     }
 
     pub(crate) fn new_credential(
@@ -311,6 +317,15 @@ impl Platform {
         self.buckets("failures", from, sizes)
     }
 
+    /// What this account's failures from there are counted in besides, so that a success can forgive them and no others.
+    pub(crate) fn theirs(&self, account: &Hash, from: IpAddr) -> Bucket {
+        let (address, _) = places(from);
+        Bucket {
+            key: self.keys.hash("bucket", &[b"theirs", account, &address]),
+            size: self.settings.limits.failures_per_address,
+        }
+    }
+
     /// The same for requests.
     pub(crate) fn requests(&self, from: IpAddr) -> [Bucket; 2] {
         let limits = &self.settings.limits;
@@ -319,11 +334,7 @@ impl Platform {
     }
 
     fn buckets(&self, what: &str, from: IpAddr, sizes: [u32; 2]) -> [Bucket; 2] {
-        // One subscriber's line has an IPv4 address or an IPv6 /64; a network here is what one party is usually given.
-        let (address, network) = match from.to_canonical() {
-            IpAddr::V4(ip) => (ip.octets().to_vec(), ip.octets()[..3].to_vec()),
-            IpAddr::V6(ip) => (ip.octets()[..8].to_vec(), ip.octets()[..6].to_vec()),
-        };
+        let (address, network) = places(from);
         let key = |scope: Scope, prefix: &[u8]| {
             self.keys.hash(
                 "bucket",
@@ -352,6 +363,14 @@ impl Platform {
             None => Ok(()),
             Some(full) => Err(Throttled::by(full, now)),
         })
+    }
+}
+
+/// One subscriber's line has an IPv4 address or an IPv6 /64; a network here is what one party is usually given.
+pub(crate) fn places(from: IpAddr) -> (Vec<u8>, Vec<u8>) {
+    match from.to_canonical() {
+        IpAddr::V4(ip) => (ip.octets().to_vec(), ip.octets()[..3].to_vec()),
+        IpAddr::V6(ip) => (ip.octets()[..8].to_vec(), ip.octets()[..6].to_vec()),
     }
 }
 

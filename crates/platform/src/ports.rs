@@ -1,5 +1,6 @@
 //! What the platform needs from outside, apart from its [`Store`](crate::Store): a clock, and two ways to send a code.
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use couchkey_otp::UnixTime;
@@ -11,6 +12,12 @@ use crate::{Purpose, Recipient};
 pub trait Clock: Send + Sync {
     /// Seconds since 1970-01-01 00:00 UTC.
     fn now(&self) -> UnixTime;
+
+    /// Time that only goes forward, from any beginning, if there is such a clock: [`now`](Clock::now) is held against it, and what
+    /// has expired by a clock that was set forward just now is not removed yet.
+    fn steady(&self) -> Option<Duration> {
+        None
+    }
 }
 
 /// The clock of this machine. Keep it right (NTP): every code depends on it.
@@ -18,9 +25,15 @@ pub trait Clock: Send + Sync {
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> UnixTime {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         UnixTime::from_secs(since.map_or(0, |since| since.as_secs()))
+    }
+
+    fn steady(&self) -> Option<Duration> {
+        static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Some(BEGINNING.elapsed())
     }
 }
 

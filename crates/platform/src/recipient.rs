@@ -1,6 +1,8 @@
 //! Whom a code is sent to: an e-mail address or a phone number.
 use std::fmt;
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// How a code travels, apart from the app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Channel {
@@ -37,9 +39,20 @@ impl fmt::Display for Channel {
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// The address as it is written to; its domain in lower case.
+    /// The address as it is written to: its domain in lower case and in its own script (IDNA), all of it in NFC.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Where it ends up: before the @ without what stands after a `+`, in lower case.
+    pub(crate) fn mailbox(&self) -> String {
+        let (local, domain) = self.0.rsplit_once('@').unwrap_or((&self.0, ""));
+        let local = local.split('+').next().unwrap_or(local);
+        format!("{local}@{domain}").to_lowercase()
+    }
+
+    pub(crate) fn domain(&self) -> &str {
+        self.0.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 }
 
@@ -96,11 +109,12 @@ impl Recipient {
             .without_domain_literal();
         let parsed =
             Grammar::parse_with_options(text, options).map_err(|_| RecipientError::Email)?;
-        let domain = parsed.domain().to_lowercase();
-        Ok(Recipient::Email(EmailAddress(format!(
-            "{}@{domain}",
-            parsed.local_part()
-        ))))
+        // One mailbox has many spellings: composed and decomposed letters, a domain as it is read and as the DNS has it.
+        let local: String = parsed.local_part().nfc().collect();
+        let ascii = idna::domain_to_ascii(parsed.domain()).map_err(|_| RecipientError::Email)?;
+        let (domain, read) = idna::domain_to_unicode(&ascii);
+        read.map_err(|_| RecipientError::Email)?;
+        Ok(Recipient::Email(EmailAddress(format!("{local}@{domain}"))))
     }
 
     /// Reads a phone number in the international spelling, `+` first.

@@ -1,17 +1,16 @@
 //! Stand-ins for tests: a clock that stands still, and a real PostgreSQL that goes away with the test.
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use couchkey_otp::{Secret, UnixTime};
 
-use crate::store::{Credential, MemoryStore};
-use crate::{Clock, KeyRing, PersonId, Platform, Settings};
+use crate::store::Credential;
+use crate::{Clock, PersonId, Platform};
 
 /// A clock that a test moves.
 #[derive(Debug, Default)]
@@ -21,6 +20,11 @@ impl TestClock {
     /// One that stands at this second.
     pub fn at(secs: u64) -> TestClock {
         TestClock(AtomicU64::new(secs))
+    }
+
+    /// Sets it back.
+    pub fn back(&self, secs: u64) {
+        self.0.fetch_sub(secs, Ordering::SeqCst);
     }
 
     /// Moves it forward.
@@ -35,36 +39,17 @@ impl Clock for TestClock {
     }
 }
 
-/// A platform in memory, in 2027, and its clock.
-pub async fn platform() -> (Platform, Arc<TestClock>) {
-    let clock = Arc::new(TestClock::at(1_800_000_000));
-    let settings = Settings::new("StreamTV", "https://example.tv/link");
-    let store = Arc::new(MemoryStore::new());
-    let platform = Platform::start(store, clock.clone(), KeyRing::generate(), settings).await;
-    (platform.expect("memory does not fail"), clock)
-}
-
 /// What [`Platform::enrol`] and [`Platform::confirm`] leave behind for a person, and what is in their app: for whoever
 /// needs a million of them and writes the rows by itself.
 pub fn enrolled(platform: &Platform, person: &PersonId) -> (Credential, Secret) {
     let secret = crate::enrol::new_secret(platform.settings.algorithm);
-    let end = UnixTime::from_secs(0);
-    let credential = platform.new_credential(person.as_str(), true, &secret, end);
-    (credential, secret)
+    (enrolled_with(platform, person, &secret), secret)
 }
 
-/// The code that an app shows now which has read this otpauth URI.
-pub fn app_code(platform: &Platform, uri: &str) -> String {
-    let read = couchkey_otp::otpauth::read(uri).expect("it is ours");
-    let couchkey_otp::Enrolment {
-        kind,
-        secret,
-        algorithm,
-        digits,
-        ..
-    } = read.enrolment;
-    let code = couchkey_otp::code_of(&kind, &secret, algorithm, digits, platform.now());
-    code.as_str().to_owned()
+/// The same for a secret that is known: some codes are too rare to wait for.
+pub fn enrolled_with(platform: &Platform, person: &PersonId, secret: &Secret) -> Credential {
+    let end = UnixTime::from_secs(0);
+    platform.new_credential(person.as_str(), true, secret, end)
 }
 
 /// A PostgreSQL server of Debian's packages (or of the `PATH`) with a data directory of its own. It listens on a
@@ -72,7 +57,7 @@ pub fn app_code(platform: &Platform, uri: &str) -> String {
 pub struct TestPostgres {
     folder: PathBuf,
     /// Its end of input is the server's end.
-    _guard: Child,
+    guard: Child,
     databases: AtomicU32,
 }
 
@@ -105,34 +90,76 @@ impl TestPostgres {
         guard
             .arg("-c")
             .arg(
-                // A signal to the whole group ends `cat`, and the rest is still done.
-                r#"trap : HUP INT TERM; "$@" >"$0/log" 2>&1 & server=$!; cat >/dev/null
-                kill -QUIT $server; while kill -0 $server; do sleep 0.1; done 2>/dev/null; rm -rf "$0""#,
+                // Each line names the data of the next server. A signal to the whole group ends the reading, and the rest is
+                // still done.
+                r#"trap : HUP INT TERM
+                ended() { [ -z "$server" ] || kill -QUIT $server; while [ -n "$server" ] && kill -0 $server; do sleep 0.1; done 2>/dev/null; }
+                while read -r data; do ended; "$@" -D "$data" >>"$0/log" 2>&1 & server=$!; done
+                ended; rm -rf "$0""#,
             )
             .arg(&folder)
             .arg(bin.join("postgres"))
-            .arg("-D")
-            .arg(&data)
             .arg("-k")
             .arg(&folder)
             .args(["-c", "listen_addresses=", "-c", "max_connections=200"])
             .args(["-c", if durable { "fsync=on" } else { "fsync=off" }])
             .stdin(Stdio::piped());
-        let postgres = TestPostgres {
-            _guard: guard.spawn()?,
+        let mut postgres = TestPostgres {
+            guard: guard.spawn()?,
             databases: AtomicU32::new(0),
             folder,
         };
-        for _ in 0..300 {
-            let mut ready = Command::new(bin.join("pg_isready"));
-            ready.arg("-q").arg("-h").arg(&postgres.folder);
-            if ready.status()?.success() {
-                return Ok(postgres);
+        postgres.serve(&data)?;
+        Ok(postgres)
+    }
+
+    /// Ends the server that runs, and starts one on this data.
+    fn serve(&mut self, data: &Path) -> io::Result<()> {
+        let guard = self.guard.stdin.as_mut().expect("it is piped");
+        writeln!(guard, "{}", data.display())?;
+        for _ in 0..600 {
+            // The last line says how far it is.
+            let state = std::fs::read_to_string(data.join("postmaster.pid")).unwrap_or_default();
+            if state.lines().any(|line| line.trim() == "ready") {
+                return Ok(());
             }
             std::thread::sleep(Duration::from_millis(100));
         }
-        let log = std::fs::read_to_string(postgres.folder.join("log")).unwrap_or_default();
+        let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
         Err(io::Error::other(format!("it does not answer: {log}")))
+    }
+
+    /// A replica that has everything up to now and nothing that comes after it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub fn replica_that_stops_here(&self) -> io::Result<Replica> {
+        let data = self.folder.join("replica");
+        let mut copy = run_as(user()?, &bin()?.join("pg_basebackup"));
+        copy.args(["-U", "couchkey", "-c", "fast", "--no-sync", "-h"])
+            .arg(&self.folder)
+            .arg("-D")
+            .arg(&data);
+        match copy.status()?.success() {
+            true => Ok(Replica(data)),
+            false => Err(io::Error::other("pg_basebackup failed")),
+        }
+    }
+
+    /// The server dies, and the replica takes over at the same address, on a timeline of its own (as `pg_ctl promote` begins one).
+    ///
+    /// # Errors
+    /// When the replica does not start.
+    pub fn fail_over(&mut self, Replica(data): Replica) -> io::Result<()> {
+        let settings = data.join("postgresql.auto.conf");
+        let mut settings = std::fs::OpenOptions::new().append(true).open(settings)?;
+        writeln!(settings, "restore_command = 'false'")?; // there is nothing more to come
+        let signal = data.join("recovery.signal");
+        std::fs::write(&signal, "")?;
+        if let Some((uid, gid)) = user()? {
+            chown(&signal, Some(uid), Some(gid))?;
+        }
+        self.serve(&data)
     }
 
     /// Makes an empty database and returns its address, for [`PostgresStore::connect`](crate::store::PostgresStore).
@@ -155,6 +182,9 @@ impl TestPostgres {
         ))
     }
 }
+
+/// The data of a replica.
+pub struct Replica(PathBuf);
 
 /// The newest version that Debian has, else what the `PATH` has.
 fn bin() -> io::Result<PathBuf> {

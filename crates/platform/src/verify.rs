@@ -3,11 +3,11 @@ use std::net::IpAddr;
 use std::time::Instant;
 
 use couchkey_otp::UnixTime;
-use couchkey_otp::verify::{self, Verdict};
+use couchkey_otp::verify::{self, Refused, Verdict};
 use metrics::{counter, histogram};
 
 use crate::platform::Throttled;
-use crate::store::{Accept, AttemptKeys, Counted, Which};
+use crate::store::{Accept, AttemptKeys, Counted, Record, Which};
 use crate::{PersonId, Platform, StoreError};
 
 /// A code that somebody typed.
@@ -72,6 +72,13 @@ pub enum VerifyError {
     /// A hundred failures in a row (NIST SP 800-63B): only a rotation helps.
     #[error("too many tries; this app has to be set up again")]
     Stopped,
+    /// The database has another history than a moment ago: a replica took over, or a backup was brought back. This one was not
+    /// looked at, for it may have been accepted before.
+    #[error("the database was changed over a moment ago, and codes of before that are refused")]
+    ChangedOver {
+        /// Seconds until the next one is looked at.
+        retry_after: u64,
+    },
     /// The store failed; nothing was accepted.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -82,8 +89,9 @@ impl Platform {
     ///
     /// ```
     /// # tokio::runtime::Runtime::new().unwrap().block_on(async {
-    /// # let (platform, clock) = couchkey_platform::testing::platform().await;
-    /// # use couchkey_platform::testing::app_code;
+    /// # mod example { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/doc/example.rs")); }
+    /// # let (platform, clock) = example::platform().await;
+    /// # use example::app_code;
     /// use couchkey_platform::{ConfirmRequest, EnrolRequest, PersonId, VerifyError, VerifyRequest};
     ///
     /// # let from = "203.0.113.7".parse()?;
@@ -111,15 +119,28 @@ impl Platform {
     /// # Errors
     /// [`VerifyError`]. Whatever it is, the code was not accepted.
     pub async fn verify(&self, request: &VerifyRequest<'_>) -> Result<Verified, VerifyError> {
+        self.verify_and_keep(request, None).await
+    }
+
+    /// As [`verify`](Platform::verify), and keeps a record in the transaction in which the code is accepted, if it is: a server's
+    /// answer, so that whoever asks again after a crash gets it and not [`VerifyError::Used`].
+    ///
+    /// # Errors
+    /// As [`verify`](Platform::verify). Nothing was kept.
+    pub async fn verify_and_keep(
+        &self,
+        request: &VerifyRequest<'_>,
+        keep: Option<Record>,
+    ) -> Result<Verified, VerifyError> {
         let started = Instant::now();
-        let verdict = self.verify_at(request, self.clock.now()).await;
+        let verdict = self.verify_at(request, keep, self.clock.now()).await;
         let result = match &verdict {
             Ok(_) => "accepted",
             Err(VerifyError::Wrong) => "wrong",
             Err(VerifyError::Used) => "used",
             Err(VerifyError::Throttled { .. }) => "throttled",
             Err(VerifyError::Stopped) => "stopped",
-            Err(VerifyError::Store(_)) => "failed",
+            Err(VerifyError::ChangedOver { .. } | VerifyError::Store(_)) => "failed",
         };
         counter!("otp_verify_total", "result" => result).increment(1);
         counter!("login_total", "channel" => "app", "result" => result).increment(1);
@@ -133,24 +154,32 @@ impl Platform {
     }
 
     /// Every person takes the same way through here, whether or not anybody has the id: the same rows are written,
-    /// one credential is read and opened, three codes are made and compared. Only a right code goes further.
+    /// one credential is read and opened, six codes are made and compared. Only a right code goes further.
     async fn verify_at(
         &self,
         request: &VerifyRequest<'_>,
+        keep: Option<Record>,
         now: UnixTime,
     ) -> Result<Verified, VerifyError> {
+        let here = self.here(now).await?;
+        if let Some(retry_after) = here.holds(self.settings.period, now) {
+            return Err(VerifyError::ChangedOver { retry_after });
+        }
         let [address, network] = self.failures(request.from);
         let account = self.account(&request.person);
         let buckets = [address, network];
+        let theirs = self.theirs(&account, request.from);
         let which = Which::ActiveOrNobodys(request.person.clone());
-        let counted = self.store.count_attempt(&account, &buckets, &which, now);
+        let counted = self
+            .store
+            .count_attempt(&account, &buckets, &theirs, &which, now);
         let credential = match counted.await? {
             Counted::Yes(credential) => credential,
             Counted::Full(full) => return Err(Throttled::by(full, now).into()),
-            Counted::Wait { until } => {
+            Counted::Refused(Refused::Wait { until }) => {
                 return Err(Throttled::new(Scope::Account, until, now).into());
             }
-            Counted::Stopped => return Err(VerifyError::Stopped),
+            Counted::Refused(Refused::Stopped) => return Err(VerifyError::Stopped),
         };
         let credential = *credential.ok_or(StoreError::Unreadable)?;
         let secret = self.secret_of(&credential)?;
@@ -159,34 +188,40 @@ impl Platform {
             credential.period,
             credential.algorithm,
             credential.digits,
-            credential.memory,
+            here.raised(credential.memory, credential.period),
             request.code,
             now,
         );
-        let theirs = credential.person == request.person.as_str();
+        let is_theirs = credential.person == request.person.as_str();
         match verdict {
-            Verdict::Accepted(memory) if theirs => {
+            Verdict::Accepted(memory) if is_theirs => {
                 let accept = Accept {
                     id: credential.id,
                     person: request.person.clone(),
                     memory,
                     attempt: AttemptKeys {
-                        accounts: [Some(account), None],
+                        // Who has the app is not kept out by wrong codes from messages either.
+                        accounts: [Some(account), Some(self.messages_of(&request.person))],
                         address,
+                        theirs,
                         network,
+                        timeline: here.timeline,
                     },
+                    keep,
                     now,
                 };
                 // Somebody else used the step between our reading and now; or the secret is not active any more.
                 if !self.store.accept(&accept).await? {
                     return Err(VerifyError::Used);
                 }
+                let step = memory.last_step.unwrap_or_default();
+                let ahead = step as i64 - now.step(credential.period) as i64;
                 Ok(Verified {
-                    step: memory.last_step.unwrap_or_default(),
-                    drift: memory.drift,
+                    step,
+                    drift: ahead as i32,
                 })
             }
-            Verdict::Used if theirs => Err(VerifyError::Used),
+            Verdict::Used if is_theirs => Err(VerifyError::Used),
             _ => Err(VerifyError::Wrong),
         }
     }

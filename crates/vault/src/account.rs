@@ -1,10 +1,10 @@
 //! Accounts, where they stand in the list, and the limits that let every account fit into one keyring entry.
 
-use couchkey_otp::{Algorithm, Digits, Kind, Secret, UnixTime};
+use couchkey_otp::{Algorithm, BadName, Digits, Enrolment, Kind, Secret, UnixTime, is_bidi_mark};
 use thiserror::Error;
-use unicode_normalization::UnicodeNormalization;
 
 use crate::id::AccountId;
+use crate::same::Makes;
 use crate::slot::SlotError;
 
 /// One account: everything about it but its place in the list. No `Debug` and no `Clone`: it holds the secret.
@@ -31,6 +31,17 @@ pub struct Account {
     pub added: UnixTime,
 }
 
+impl Account {
+    /// Whether it makes the same codes under the same names with the same note, whatever its id, its rev and its
+    /// counter are. Secrets are compared in constant time.
+    pub(crate) fn says_the_same_as(&self, other: &Account) -> bool {
+        Makes::from(self).same(other.into())
+            && self.issuer == other.issuer
+            && self.account == other.account
+            && self.note == other.note
+    }
+}
+
 /// Where an account stands in the list.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -45,6 +56,9 @@ pub struct Place {
     pub groups: Vec<String>,
     /// When it was removed, if it rests in the trash.
     pub trashed: Option<UnixTime>,
+    /// It was in one of two copies of the vault only when they were put together: perhaps it was removed in the other
+    /// one, perhaps it was added here. It stays so until somebody has [looked](crate::Vault::seen).
+    pub came_back: bool,
 }
 
 /// An account whose sealed bytes cannot be opened. They are kept, and written back at every save.
@@ -129,6 +143,12 @@ pub enum ChangeError {
         /// `"issuer"`, `"account name"`, `"note"` or `"group"`.
         what: &'static str,
     },
+    /// A name has a set-up link in it, and so a secret, which would be shown.
+    #[error("the {what} has a set-up link in it")]
+    LinkInName {
+        /// `"issuer"`, `"account name"` or `"group"`.
+        what: &'static str,
+    },
     /// The account's codes move with the time: there is no counter.
     #[error("this account has no counter")]
     NoCounter,
@@ -146,22 +166,38 @@ pub enum ChangeError {
     Slot(#[from] SlotError),
 }
 
-/// A name as it is kept: in NFC, without blanks around it and without the marks with which one name can pose as
-/// another, as names in otpauth URIs are read too.
+/// A name that a person typed, as it is kept: [`couchkey_otp::clean_name`], and not longer than `max` bytes.
 pub(crate) fn clean_name(
     what: &'static str,
     name: &str,
     max: usize,
 ) -> Result<String, ChangeError> {
-    if name.chars().any(char::is_control) {
-        return Err(ChangeError::ControlCharacter { what });
-    }
-    let kept = name.chars().filter(|&character| !is_bidi_mark(character));
-    let name = kept.nfc().collect::<String>().trim().to_owned();
-    within(what, name, max)
+    within(what, cleaned(what, name)?, max)
 }
 
-/// A note as it is kept: lines and tabs are welcome, other control characters are not.
+/// Issuer and account name of an account that is added, as they are kept: cleaned like every name, and cut at a
+/// character to what fits. There, a wrong guess only changes the looks, and an account must not be lost over the length
+/// of its name.
+pub(crate) fn kept_names(enrolment: &Enrolment) -> Result<(Option<String>, String), ChangeError> {
+    let issuer = enrolment.issuer.as_deref().unwrap_or_default();
+    let issuer = cut(cleaned("issuer", issuer)?, limits::ISSUER_BYTES);
+    let account = cleaned("account name", &enrolment.account)?;
+    Ok((
+        Some(issuer).filter(|issuer| !issuer.is_empty()),
+        cut(account, limits::ACCOUNT_BYTES),
+    ))
+}
+
+fn cleaned(what: &'static str, name: &str) -> Result<String, ChangeError> {
+    match couchkey_otp::clean_name(name) {
+        Ok((name, _)) => Ok(name),
+        Err(BadName::Link) => Err(ChangeError::LinkInName { what }),
+        Err(_) => Err(ChangeError::ControlCharacter { what }),
+    }
+}
+
+/// A note as it is kept: lines and tabs are welcome, other control characters are not, and what turns writing around is
+/// taken out as it is from names.
 pub(crate) fn clean_note(note: String) -> Result<String, ChangeError> {
     let what = "note";
     if note
@@ -170,6 +206,7 @@ pub(crate) fn clean_note(note: String) -> Result<String, ChangeError> {
     {
         return Err(ChangeError::ControlCharacter { what });
     }
+    let note = note.chars().filter(|c| !is_bidi_mark(*c)).collect();
     within(what, note, limits::NOTE_BYTES)
 }
 
@@ -189,8 +226,7 @@ pub(crate) fn clean_groups(groups: Vec<String>) -> Result<Vec<String>, ChangeErr
     Ok(kept)
 }
 
-/// A name from an enrolment, cut at a character to what fits: there, a wrong guess only changes the looks, and an
-/// account must not be lost over its name.
+/// Cut at a character to what fits.
 pub(crate) fn cut(mut name: String, max: usize) -> String {
     while name.len() > max {
         name.pop();
@@ -204,11 +240,4 @@ fn within(what: &'static str, text: String, max: usize) -> Result<String, Change
         return Err(ChangeError::TooLong { what, bytes, max });
     }
     Ok(text)
-}
-
-pub(crate) fn is_bidi_mark(character: char) -> bool {
-    matches!(
-        character,
-        '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}'
-    )
 }

@@ -209,6 +209,8 @@ impl Backup {
     ) -> Result<Vault, SlotError> {
         let mut vault = Vault::create(id, slot, now, rng)?;
         vault.settings = self.contents.settings;
+        // What the other device saw in its trash was not seen in this one.
+        vault.settings.trash_seen_over = None;
         vault.entries = self
             .contents
             .entries
@@ -272,10 +274,18 @@ impl Vault {
         for (entry, merge) in opened.zip(plan) {
             match merge {
                 Merge::Has => {}
-                Merge::Adds => self.entries.push(unsealed(entry)),
+                Merge::Adds => {
+                    if let Some(since) = entry.place.trashed {
+                        self.comes_into_the_trash(since);
+                    }
+                    self.entries.push(unsealed(entry));
+                }
                 Merge::Mends => self.mend(entry),
             }
         }
+        // What was missing is in the backup, as far as anything can be known.
+        self.incomplete = false;
+        self.rebuilt = false;
         self.list_damaged();
         self.changed();
         Ok(())
@@ -325,6 +335,9 @@ impl Vault {
             bundles: 0,
             halves: ByteString(Vec::new()),
             backup_slot: None,
+            before: ByteString::default(),
+            incomplete: false,
+            rebuilt: false,
         };
         let container = Container::Backup;
         let (file, _) = format::write::file(container, &header, &index, &mirror, &self.keys, rng);
@@ -359,6 +372,7 @@ fn unsealed(mut entry: Entry) -> Entry {
     }
     entry.bundle = None;
     entry.hash = [0; 32];
+    entry.place.came_back = false;
     entry
 }
 

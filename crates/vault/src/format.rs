@@ -10,7 +10,8 @@
 //!       h  header: CBOR                             2  number of bundles (n)
 //!       i  index: nonce, ciphertext, tag            h  header: CBOR, the same bytes as in the file
 //!       m  mirror: items end to end            ⌈n/8⌉  which half of each bundle is current
-//!      32  SHA-256 of all before                   32  HMAC-SHA256 with the head key
+//!      32  SHA-256 of all before                    …  the saves before this one, 8 bytes each
+//!                                                  32  HMAC-SHA256 with the head key
 //!                                                  32  SHA-256 of all before
 //! ```
 //!
@@ -44,13 +45,25 @@ pub const MAX_ENTRY: usize = 65_536;
 /// The longest bundle that fits into every keyring, in characters of base64. Windows keeps 2,560.
 pub const MAX_ENTRY_EVERYWHERE: usize = 2_400;
 
-const FILE_MAGIC: [u8; 8] = *b"\x89CKV\r\n\x1A\n";
+/// What every vault file begins with, whatever its version.
+pub const FILE_MAGIC: [u8; 8] = *b"\x89CKV\r\n\x1A\n";
 const BACKUP_MAGIC: [u8; 8] = *b"\x89CKB\r\n\x1A\n";
 const HEAD_MAGIC: [u8; 8] = *b"\x89CKH\r\n\x1A\n";
 const FILE_FIXED: usize = 8 + 2 + 2 + 4 + 4 + 4;
 const CHECKSUM: usize = 32;
+const MAC: usize = 32;
 const MAX_HEADER: usize = 4 * 1024;
-const MAX_SLOTS: usize = 4;
+/// Slots that need a device key, one for each device on the same vault.
+pub(crate) const MAX_DEVICES: usize = 4;
+/// Those, a passphrase and a recovery key.
+const MAX_SLOTS: usize = MAX_DEVICES + 2;
+/// Saves before its own that a file knows: 4 KiB of the list.
+pub(crate) const LINEAGE_IN_FILE: usize = 512;
+/// The same of a head, as far as there is room for them.
+const LINEAGE_IN_HEAD: usize = 64;
+/// The longest head that is written, in characters of base64, unless slots and bundles alone need more: what every
+/// keyring takes.
+pub(crate) const MAX_HEAD_EVERYWHERE: usize = 2_500;
 /// No vault is saved that often; so that one more never overflows.
 const MAX_GENERATION: u64 = 1 << 62;
 /// A row is at most some 700 bytes (eight groups of 64 bytes), so ten thousand are 7 MB.
@@ -116,6 +129,17 @@ impl Container {
     }
 }
 
+/// A save, as those after it know it: the first bytes of the SHA-256 of its sealed index. They are kept under a seal or
+/// a MAC, and what they are of has a random nonce, so that nobody can choose them.
+pub(crate) type SaveMark = [u8; 8];
+
+/// By what a save with this index hash is known.
+pub(crate) fn save_mark(index_hash: &[u8; 32]) -> SaveMark {
+    let mut mark = [0; 8];
+    mark.copy_from_slice(&index_hash[..8]);
+    mark
+}
+
 /// What everybody may know: whose vault, which generation, which ways to unlock.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Header {
@@ -147,6 +171,8 @@ pub(crate) struct Head {
     pub(crate) index_hash: [u8; 32],
     pub(crate) items: [u8; 32],
     pub(crate) halves: Vec<Half>,
+    /// The saves before this one, the latest first.
+    pub(crate) before: Vec<SaveMark>,
     pub(crate) intact: bool,
     authentic: Vec<u8>,
     mac: [u8; 32],
@@ -164,6 +190,15 @@ pub(crate) struct Index {
     /// What opens backups with a passphrase of their own. Here, under the list's seal, it opens nothing by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) backup_slot: Option<SlotRow>,
+    /// The saves before this one, 8 bytes each, the latest first; several that came together one after the other.
+    #[serde(default, skip_serializing_if = "ByteString::is_empty")]
+    pub(crate) before: ByteString,
+    /// An opening could not tell whether every account is here, and nobody has looked since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) incomplete: bool,
+    /// Both files were lost and made again from one keyring, and nobody has looked since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) rebuilt: bool,
 }
 
 /// One account's place in the list, and what its item has to be.
@@ -182,6 +217,9 @@ pub(crate) struct Row {
     pub(crate) groups: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) trashed: Option<u64>,
+    /// It was in one of two copies only when they were put together, and nobody has looked since.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) came_back: bool,
 }
 
 impl Index {
@@ -189,6 +227,15 @@ impl Index {
     pub(crate) fn current_halves(&self) -> Option<Vec<Half>> {
         unpack(usize::try_from(self.bundles).ok()?, &self.halves.0)
     }
+
+    /// The saves before this one, the latest first.
+    pub(crate) fn lineage(&self) -> Vec<SaveMark> {
+        save_marks(&self.before.0)
+    }
+}
+
+fn save_marks(bytes: &[u8]) -> Vec<SaveMark> {
+    bytes.as_chunks().0.to_vec()
 }
 
 impl File<'_> {
@@ -226,6 +273,15 @@ impl File<'_> {
 }
 
 impl Head {
+    /// Its own save and those before it, the latest first.
+    pub(crate) fn lineage(&self) -> Vec<SaveMark> {
+        let own = save_mark(&self.index_hash);
+        [own]
+            .into_iter()
+            .chain(self.before.iter().copied())
+            .collect()
+    }
+
     /// Whether this head was made with the key. Then everything in it is what was written, header included.
     pub(crate) fn is_authentic(&self, keys: &Keys) -> bool {
         let parts = [b"couchkey/v1/head".as_slice(), &self.authentic];
@@ -379,6 +435,10 @@ pub(crate) mod read {
         let count = usize::from(parts.u16()?);
         let header = read_header(parts.take(header)?)?;
         let halves = unpack(count, parts.take(count.div_ceil(8))?)?;
+        let before = parts.take(parts.0.len().checked_sub(MAC + CHECKSUM)?)?;
+        if before.len() % size_of::<SaveMark>() != 0 {
+            return None;
+        }
         let authentic = bytes[..bytes.len() - parts.0.len()].to_vec();
         let mac = parts.array()?;
         parts.take(CHECKSUM)?;
@@ -388,6 +448,7 @@ pub(crate) mod read {
             index_hash,
             items,
             halves,
+            before: save_marks(before),
             intact: checksum_holds(bytes),
             authentic,
             mac,
@@ -403,8 +464,12 @@ pub(crate) mod read {
         let mut slots: Vec<Slot> = Vec::with_capacity(MAX_SLOTS);
         for row in &header.slots {
             let slot = read_slot(row)?;
-            // One way to unlock each: a file with more asks for more tries than anybody has keys.
-            if slots.iter().any(|known| known.kind == slot.kind) {
+            // One way to unlock each, and one for each device: a file with more asks for more tries than anybody has keys.
+            let same = |known: &Slot| match slot.is_of_a_device() {
+                true => known.is_of_a_device() && known.device == slot.device,
+                false => known.kind == slot.kind,
+            };
+            if slots.iter().any(same) {
                 return None;
             }
             slots.push(slot);
@@ -437,6 +502,7 @@ pub(crate) mod read {
             kind,
             made: UnixTime::from_secs(row.made),
             kdf,
+            device: row.device.as_ref().map(|device| device.0),
             wrapped: row.wrapped.0,
         })
     }
@@ -611,6 +677,7 @@ pub(crate) mod write {
         index_hash: &[u8; 32],
         items: &[u8; 32],
         halves: &[Half],
+        before: &[SaveMark],
         keys: &Keys,
     ) -> String {
         let mut bytes = preamble(HEAD_MAGIC);
@@ -621,6 +688,10 @@ pub(crate) mod write {
         bytes.extend_from_slice(&count.to_be_bytes());
         bytes.extend_from_slice(header);
         bytes.extend_from_slice(&pack(halves));
+        let most = MAX_HEAD_EVERYWHERE / 4 * 3;
+        let room = most.saturating_sub(bytes.len() + MAC + CHECKSUM) / size_of::<SaveMark>();
+        let before = before.iter().take(room.min(LINEAGE_IN_HEAD));
+        bytes.extend(before.flatten());
         let mac = seal::mac(&keys.head, &[b"couchkey/v1/head", &bytes]);
         bytes.extend_from_slice(&mac);
         push_checksum(&mut bytes);
@@ -636,6 +707,7 @@ pub(crate) mod write {
             passes: slot.kdf.map(|kdf| kdf.cost.passes),
             lanes: slot.kdf.map(|kdf| kdf.cost.lanes),
             salt: slot.kdf.map(|kdf| ByteArray(kdf.salt)),
+            device: slot.device.map(ByteArray),
             wrapped: ByteArray(slot.wrapped),
         }
     }
@@ -687,6 +759,8 @@ pub(crate) struct SlotRow {
     lanes: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     salt: Option<ByteArray<16>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    device: Option<ByteArray<8>>,
     wrapped: ByteArray<{ crate::slot::WRAPPED }>,
 }
 
@@ -695,8 +769,14 @@ pub(crate) struct SlotRow {
 pub(crate) struct ByteArray<const N: usize>(pub(crate) [u8; N]);
 
 /// A CBOR byte string of any length.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct ByteString(pub(crate) Vec<u8>);
+
+impl ByteString {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 mod byte_strings {
     //! serde would write byte arrays as lists of numbers.
@@ -771,6 +851,8 @@ mod tests {
             kind,
             made: UnixTime::from_secs(u64::MAX),
             kdf: matches!(kind, SlotKind::Passphrase | SlotKind::Strong).then_some(kdf),
+            device: matches!(kind, SlotKind::Device | SlotKind::Strong)
+                .then_some([kind.number(); 8]),
             wrapped: [0xFF; WRAPPED],
         };
         let header = Header {
@@ -789,13 +871,24 @@ mod tests {
         let keys = Keys::derive(&VaultKey::generate(&mut rng(1)), header.vault);
         let halves = vec![Half::B; MAX_BUNDLES];
         let bytes = write::header(&header);
-        let head = write::head(&bytes, &[0; 32], &[0; 32], &halves, &keys);
+        let before = [[7; 8]; LINEAGE_IN_FILE];
+        let head = write::head(&bytes, &[0; 32], &[0; 32], &halves, &before, &keys);
         assert!(head.len() <= 2_560, "{} characters", head.len());
         let read = read::head(head.as_bytes()).expect("our own head");
         assert!(read.is_authentic(&keys) && read.intact, "it is whole");
         assert!(
             read.header == header && read.halves == halves,
             "and says the same"
+        );
+        // A thousand bundles are more than 10,000 ordinary accounts.
+        let halves = &halves[..1_000];
+        let head = write::head(&bytes, &[0; 32], &[0; 32], halves, &before, &keys);
+        assert!(head.len() <= MAX_HEAD_EVERYWHERE, "{}", head.len());
+        let read = read::head(head.as_bytes()).expect("our own head");
+        assert!(
+            read.before.len() >= 32 && read.is_authentic(&keys),
+            "it knows the saves before it: {}",
+            read.before.len()
         );
     }
 

@@ -45,19 +45,16 @@
 //! `seal.rs`, `slot.rs` and `format.rs` are for whoever knows about cryptography; `open.rs` is what happens after a
 //! crash, `save.rs` what is written before one, and `docs/vault-format.md` describes every byte.
 #![forbid(unsafe_code)]
-#![deny(missing_docs)]
 
 mod account;
 pub mod backup;
 mod bundle;
-pub mod export;
 pub mod format;
 mod gather;
 mod id;
-pub mod import;
 mod item;
+mod new_account;
 mod open;
-pub mod quiet;
 mod recovery_key;
 mod same;
 mod save;
@@ -73,6 +70,7 @@ mod testing;
 
 pub use account::{Account, ChangeError, Damaged, Edit, Place, limits};
 pub use id::{AccountId, Half, NotAnId, VaultId};
+pub use new_account::{Cut, Kept, NewAccount};
 pub use open::{FetchFailed, Note, OpenError, Opened, open};
 pub use recovery_key::{RecoveryKey, RecoveryKeyError};
 pub use same::{Makes, SameCodes};

@@ -1,11 +1,11 @@
 //! From what was found on the disk and in the keyring to an open vault, whatever state they are in.
 
-use couchkey_otp::UnixTime;
+use couchkey_otp::{Counter, Kind, UnixTime};
 use thiserror::Error;
 
-use crate::account::Place;
+use crate::account::{Account, Place};
 use crate::bundle;
-use crate::format::{self, File, Head, Index, MINOR, Row};
+use crate::format::{self, File, Head, Index, MINOR, Row, SaveMark};
 use crate::gather::{Candidate, Fetch, Gathered, gather};
 use crate::id::{AccountId, Half};
 use crate::item::{self, LENGTH, SealedItem};
@@ -36,6 +36,14 @@ pub enum Note {
         /// The generation of the head.
         head: u64,
     },
+    /// An older copy of the keyring was put back, or another computer's: the file is right. The next save writes every
+    /// bundle again.
+    OlderKeyring {
+        /// The generation of the file.
+        file: u64,
+        /// The generation of the head.
+        head: u64,
+    },
     /// The file was an older copy. What is newer was taken from the keyring; the order of the list, groups, pins, trash
     /// and settings are those of the older copy.
     OlderCopy {
@@ -44,11 +52,14 @@ pub enum Note {
         /// The generation of the head.
         head: u64,
     },
-    /// File and head are of one generation but of two changes: two processes wrote at once. Both were put together.
+    /// Two copies had gone apart: two computers, two processes without a lock, or an older copy from before what the
+    /// newer one remembers. They were put together: of each account the newer, and both where that cannot be told.
     Diverged {
-        /// That generation.
+        /// The higher generation of the two.
         generation: u64,
     },
+    /// This account was in one of the two copies only. It is kept and marked: see [`Place::came_back`].
+    CameBack(AccountId),
     /// The list was lost and made again from the accounts: order, groups, pins, trash and settings are gone, and
     /// accounts from the trash are in the list.
     ListLost,
@@ -58,7 +69,8 @@ pub enum Note {
     Incomplete,
     /// This account was damaged, and is whole again.
     ItemRepaired(AccountId),
-    /// This account was damaged; another saved version of it was found, perhaps an older one.
+    /// This account was damaged; another saved version of it was found, perhaps an older one: then [`Note::Incomplete`],
+    /// too.
     ItemFromOtherVersion(AccountId),
     /// This account is damaged. What is left of it is kept.
     ItemDamaged(AccountId),
@@ -81,6 +93,9 @@ pub struct Opened {
     pub notes: Vec<Note>,
     /// Whether saving now would mend something. Reading alone needs no save.
     pub needs_save: bool,
+    /// Whether it was established that every account is here: each row of the list opened, and where the list was not
+    /// the newest or was lost, the keyring's own account of them holds.
+    pub complete: bool,
 }
 
 /// The keyring could not be read: not the same as "there is no such entry".
@@ -187,43 +202,86 @@ pub fn open(
     let there = parts.files.iter().flatten().count() - usize::from(of_an_older_key);
     let a_file_is_lost = lists.len() < there;
     let claimed = parts.head().map_or(0, |head| head.header.generation);
+    let lost = parts.generations_without(|half| lists.iter().any(|list| list.half == half));
 
-    let mut header = unlocked;
     let mut roll_from = None;
     let newest = lists.first();
+    let mut minor = head.map_or(0, |head| head.minor);
+    let mut lineage = Vec::new();
+    let mut other_devices = Vec::new();
+    let mut marked = newest.is_some_and(|list| list.index.incomplete);
+    let mut rebuilt = newest.is_some_and(|list| list.index.rebuilt);
     match (newest, head) {
         (Some(list), head) => {
-            header = &list.file.header;
             opening.take_list(list);
-            let file = header.generation;
-            match head {
-                Some(newer) if newer.header.generation > file => {
-                    header = &newer.header;
-                    let head = header.generation;
+            lineage = list.lineage();
+            minor = minor.max(list.file.minor);
+            let file = list.file.header.generation;
+            if let Some(other) = lists.get(1).filter(|other| !list.comes_after(other)) {
+                minor = minor.max(other.file.minor);
+                opening.take_other_list(other);
+                marked |= other.index.incomplete;
+                rebuilt |= other.index.rebuilt;
+                weave(&mut lineage, &other.lineage());
+                other_devices.extend(&other.file.header.slots);
+            }
+            match head.map(|head| (head, Kinship::of(list, lists.get(1), head))) {
+                Some((head, Kinship::Same)) => minor = minor.max(head.minor),
+                Some((newer, Kinship::OlderFile)) => {
+                    let head = newer.header.generation;
                     opening.notes.push(Note::OlderCopy { file, head });
-                    opening.take_bundles(Some(newer), true)?;
+                    opening.take_bundles(Some(newer), Newer::Keyring)?;
+                    lineage = newer.lineage();
                 }
-                Some(older) if older.header.generation < file => {
+                Some((older, kinship @ (Kinship::Parent | Kinship::OlderKeyring))) => {
                     let head = older.header.generation;
-                    opening.notes.push(Note::RolledForward { file, head });
-                    roll_from = Some(list.file.index_hash());
+                    minor = list.file.minor;
+                    if kinship == Kinship::Parent && opening.were_written(file) {
+                        opening.notes.push(Note::RolledForward { file, head });
+                        roll_from = Some(list.file.index_hash());
+                    } else {
+                        opening.notes.push(Note::OlderKeyring { file, head });
+                        opening.write_beside(older);
+                        opening.may_have_lost(lost.iter().any(Option::is_none));
+                    }
                 }
-                Some(same) if same.index_hash != list.file.index_hash() => {
-                    let generation = file;
+                Some((other, Kinship::Apart)) => {
+                    let generation = file.max(other.header.generation);
                     opening.notes.push(Note::Diverged { generation });
-                    opening.take_bundles(Some(same), false)?;
+                    opening.take_bundles(Some(other), Newer::Neither)?;
+                    opening.may_have_lost(lost.iter().any(Option::is_none));
+                    weave(&mut lineage, &other.lineage());
+                    let shared = other.before.iter().any(|mark| list.before.contains(mark));
+                    let lower = match other.header.generation < file {
+                        true => &other.header.slots,
+                        false => &list.file.header.slots,
+                    };
+                    other_devices.extend(shared.then_some(lower).into_iter().flatten());
                 }
-                Some(_) => (),
-                None if a_file_is_lost || claimed > file => opening.take_bundles(None, false)?,
-                None => (),
+                None if a_file_is_lost || claimed > file => {
+                    opening.take_bundles(None, Newer::Neither)?;
+                }
+                None => {
+                    let before = |hash: &_| list.before.contains(&format::save_mark(hash));
+                    if parts.has_a_foreign_head(before) {
+                        opening.notes.push(Note::Incomplete);
+                    }
+                }
             }
             opening.repair(lists.get(1));
         }
         (None, head) => {
-            opening.rebuild(&parts, head)?;
-            header = head.map_or(header, |head| &head.header);
+            rebuilt = opening.rebuild(&parts, head)?;
+            minor = minor.max(parts.minor());
+            lineage.extend(head.into_iter().flat_map(Head::lineage));
         }
     }
+
+    let proven = |list: &List<'_>| list.file.header.generation;
+    let proven = newest
+        .map(proven)
+        .max(head.map(|head| head.header.generation));
+    opening.may_have_lost(lost.into_iter().any(|says| says > proven));
 
     let Opening {
         mut notes,
@@ -233,7 +291,7 @@ pub fn open(
         mut bundles,
         ..
     } = opening;
-    let newer_minor = parts.minor().filter(|&minor| minor > MINOR);
+    let newer_minor = Some(minor).filter(|&minor| minor > MINOR);
     if head.is_none() {
         for bundle in &mut bundles {
             bundle.dirty = true;
@@ -241,7 +299,9 @@ pub fn open(
     }
     let needs_save = newer_minor.is_none() && notes.iter().any(|note| note.is_mended_by_a_save());
     notes.extend(newer_minor.map(|minor| Note::NewerMinor { minor }));
-    let (header, file_half) = (header.clone(), newest.map(|list| list.half));
+    lineage.truncate(format::LINEAGE_IN_FILE);
+    let incomplete = notes.contains(&Note::Incomplete);
+    let (header, file_half) = (unlocked.clone(), newest.map(|list| list.half));
     let mut vault = Vault {
         keys,
         key,
@@ -258,15 +318,83 @@ pub fn open(
         slot_saves_due: 0,
         reseal: of_an_older_key,
         backup_slot,
+        lineage,
+        incomplete: incomplete || marked,
+        rebuilt,
         edition: 0,
     };
     vault.list_damaged();
     vault.roll_head = roll_from.map(|index_hash| vault.head_for(&header, &index_hash));
+    for slots in other_devices {
+        vault.take_devices_of(std::slice::from_ref(slots));
+    }
     Ok(Opened {
+        complete: !incomplete && vault.damaged.is_empty(),
         vault,
         notes,
         needs_save,
     })
+}
+
+/// How file and keyring stand to each other. Generations are only counted; what each remembers of the saves before it
+/// tells an older copy from one that went its own way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kinship {
+    /// They are of one save.
+    Same,
+    /// The head is of the save before the file's: a crash, unless the keyring lacks what that save wrote there.
+    Parent,
+    /// The head is of some save before the file's.
+    OlderKeyring,
+    /// The file is of some save before the head's.
+    OlderFile,
+    /// Neither is in what the other remembers.
+    Apart,
+}
+
+impl Kinship {
+    fn of(list: &List<'_>, other: Option<&List<'_>>, head: &Head) -> Kinship {
+        let file = list.file.index_hash();
+        if file == head.index_hash {
+            return Kinship::Same;
+        }
+        let mark = format::save_mark(&head.index_hash);
+        // What was written before files had a memory: the half beside it shows which save came before.
+        let beside = list.before.is_empty()
+            && head.header.generation + 1 == list.file.header.generation
+            && other.is_some_and(|other| other.file.index_hash() == head.index_hash);
+        if beside || list.before.first() == Some(&mark) {
+            Kinship::Parent
+        } else if list.before.contains(&mark) {
+            Kinship::OlderKeyring
+        } else if head.before.contains(&format::save_mark(&file)) {
+            Kinship::OlderFile
+        } else {
+            Kinship::Apart
+        }
+    }
+}
+
+/// Which of file and keyring is known to be of a later save.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    /// The keyring: what is gone from it was deleted.
+    Keyring,
+    /// Neither: what is in one of them only stays.
+    Neither,
+}
+
+/// Puts what another copy remembers among what this one does: the latest of both first.
+fn weave(lineage: &mut Vec<SaveMark>, other: &[SaveMark]) {
+    let mut woven: Vec<SaveMark> = Vec::with_capacity(lineage.len() + other.len());
+    for at in 0..lineage.len().max(other.len()) {
+        for mark in lineage.get(at).into_iter().chain(other.get(at)) {
+            if !woven.contains(mark) {
+                woven.push(*mark);
+            }
+        }
+    }
+    *lineage = woven;
 }
 
 /// What a backup holds, as a vault that was never saved. Accounts that are damaged in it stay so.
@@ -281,11 +409,7 @@ pub(crate) fn contents(file: &File<'_>, index: Index, key: VaultKey, keys: Keys)
         entries: Vec::new(),
         bundles: Vec::new(),
     };
-    opening.take_list(&List {
-        half: Half::A,
-        file,
-        index,
-    });
+    opening.take_list(&List::new(Half::A, file, index));
     let Opening {
         settings,
         backup_slot,
@@ -308,6 +432,9 @@ pub(crate) fn contents(file: &File<'_>, index: Index, key: VaultKey, keys: Keys)
         slot_saves_due: 0,
         reseal: false,
         backup_slot,
+        lineage: Vec::new(),
+        incomplete: false,
+        rebuilt: false,
         edition: 0,
     };
     vault.list_damaged();
@@ -392,9 +519,45 @@ struct List<'a> {
     half: Half,
     file: &'a File<'a>,
     index: Index,
+    /// The saves before its own, the latest first.
+    before: Vec<SaveMark>,
+}
+
+impl<'a> List<'a> {
+    fn new(half: Half, file: &'a File<'a>, index: Index) -> List<'a> {
+        List {
+            half,
+            file,
+            before: index.lineage(),
+            index,
+        }
+    }
 }
 
 impl List<'_> {
+    /// Its own save and those before it.
+    fn lineage(&self) -> Vec<SaveMark> {
+        let own = format::save_mark(&self.file.index_hash());
+        [own]
+            .into_iter()
+            .chain(self.before.iter().copied())
+            .collect()
+    }
+
+    /// Whether the other half is of a save before this one, as it is unless two computers wrote. Files that have no
+    /// memory yet are taken at their word.
+    fn comes_after(&self, other: &List<'_>) -> bool {
+        let hash = other.file.index_hash();
+        let mark = format::save_mark(&hash);
+        if hash == self.file.index_hash() {
+            return true;
+        }
+        match self.before.is_empty() {
+            true => other.file.header.generation < self.file.header.generation,
+            false => self.before.contains(&mark),
+        }
+    }
+
     /// Each row with its bytes in the mirror.
     fn rows(&self) -> impl Iterator<Item = (&Row, &[u8])> {
         let mut rest = self.file.mirror;
@@ -428,7 +591,7 @@ impl Opening<'_> {
             let Some(file) = file else { continue };
             let opened = file.as_ref().ok().and_then(|file| {
                 let index = file.open_index(self.keys)?;
-                Some(List { half, file, index })
+                Some(List::new(half, file, index))
             });
             match (opened, file) {
                 (Some(list), _) => {
@@ -470,6 +633,14 @@ impl Opening<'_> {
         head
     }
 
+    /// Notes that a half whose list does not open may have had what nothing else has.
+    fn may_have_lost(&mut self, it_may: bool) {
+        if it_may && !self.notes.contains(&Note::Incomplete) {
+            self.notes.retain(|note| *note != Note::Complete);
+            self.notes.push(Note::Incomplete);
+        }
+    }
+
     /// Takes the list of a file, with the accounts of its mirror.
     fn take_list(&mut self, list: &List<'_>) {
         self.settings = list.index.settings.clone();
@@ -502,6 +673,7 @@ impl Opening<'_> {
                     pinned: row.pinned,
                     groups: row.groups.clone(),
                     trashed: row.trashed.map(UnixTime::from_secs),
+                    came_back: row.came_back,
                 },
                 hash: row.hash.0,
                 bundle: Some(row.bundle),
@@ -511,9 +683,9 @@ impl Opening<'_> {
     }
 
     /// Puts what is in the bundles together with the list: of each account the newest, and accounts that the list does
-    /// not have at its end. With `older` the list is known to be older than the head, so that accounts which are
-    /// gone from a complete set of bundles were deleted, and go.
-    fn take_bundles(&mut self, head: Option<&Head>, older: bool) -> Result<(), FetchFailed> {
+    /// not have at its end. Where the keyring is newer, accounts that are gone from a complete set of bundles were
+    /// deleted, and go; otherwise what is in one place only stays, and is marked.
+    fn take_bundles(&mut self, head: Option<&Head>, newer: Newer) -> Result<(), FetchFailed> {
         let mut found = gather(
             head,
             self.bundles.len(),
@@ -521,35 +693,22 @@ impl Opening<'_> {
             self.fetch,
             &mut self.notes,
         )?;
-        let complete = head.is_some_and(|head| head.items == found.digest());
-        if older && complete {
+        let mut complete = head.is_some_and(|head| head.items == found.digest());
+        if newer == Newer::Keyring && complete {
             self.entries
                 .retain(|entry| found.good.contains_key(&entry.place.id));
         }
+        let apart = newer == Newer::Neither && head.is_some();
         for entry in &mut self.entries {
-            let Some(candidate) = found.good.remove(&entry.place.id) else {
+            if !found.good.contains_key(&entry.place.id) {
                 entry.bundle = None;
-                continue;
-            };
-            let damaged = entry.account().is_none();
-            if candidate.account.rev > entry.place.rev {
-                entry.take(candidate);
-            } else if damaged && candidate.sealed.hash() == entry.hash {
-                self.notes.push(Note::ItemRepaired(entry.place.id));
-                entry.take(candidate);
-            } else {
-                entry.bundle = candidate.bundle;
             }
         }
-        for id in &found.order {
-            self.entries.extend(found.good.remove(id).map(Entry::from));
-        }
-        self.bundles = found.bundles;
-        let complete = complete || head.is_some_and(|head| head.items == self.digest());
-        if !(older && complete && found.whole) {
-            for bundle in &mut self.bundles {
-                bundle.dirty = true;
-            }
+        self.put_together(&mut found, apart, apart && complete);
+        self.bundles = std::mem::take(&mut found.bundles);
+        complete |= !apart && head.is_some_and(|head| head.items == self.digest());
+        if !(newer == Newer::Keyring && complete && found.whole) {
+            self.write_all();
         }
         self.notes.push(if complete {
             Note::Complete
@@ -559,13 +718,134 @@ impl Opening<'_> {
         Ok(())
     }
 
-    /// Makes the list from the accounts alone: those in the bundles, and those in what is left of the files.
-    fn rebuild(&mut self, parts: &Parts<'_>, head: Option<&Head>) -> Result<(), OpenError> {
+    /// Puts the list of the other half of the file together with this one: two computers wrote a half each.
+    fn take_other_list(&mut self, other: &List<'_>) {
+        let generation = other.file.header.generation;
+        self.notes.push(Note::Diverged { generation });
+        let mut found = Gathered::default();
+        let mut trashed = Vec::new();
+        for (row, bytes) in other.rows() {
+            let item = SealedItem::from_bytes(bytes).filter(|item| item.hash() == row.hash.0);
+            if let Some(item) = item {
+                trashed.extend(row.trashed.map(|since| (item.id(), since)));
+                found.add(item, None, self.keys);
+            }
+        }
+        let before = self.entries.len();
+        self.put_together(&mut found, true, false);
+        for entry in &mut self.entries[before..] {
+            let id = entry.place.id;
+            let since = trashed.iter().find(|(known, _)| *known == id);
+            entry.place.trashed = since.map(|(_, since)| UnixTime::from_secs(*since));
+            entry.place.came_back &= entry.place.trashed.is_none();
+        }
+        self.write_all();
+    }
+
+    /// Takes of each account the newer version, and what the list does not have at its end. Of two copies that went
+    /// `apart`, what came is marked, where two versions are equally new both are kept, and `missing` marks what the
+    /// other copy does not have, too.
+    fn put_together(&mut self, found: &mut Gathered, apart: bool, missing: bool) {
+        let mut twins = Vec::new();
+        for entry in &mut self.entries {
+            let Some(candidate) = found.good.remove(&entry.place.id) else {
+                if missing && entry.place.trashed.is_none() {
+                    entry.place.came_back = true;
+                    self.notes.push(Note::CameBack(entry.place.id));
+                }
+                continue;
+            };
+            let damaged = entry.account().is_none();
+            let counter = entry.account().map_or(0, counter_of);
+            if candidate.account.rev > entry.place.rev {
+                entry.take(candidate);
+                entry.count_on_from(counter);
+            } else if damaged && candidate.sealed.hash() == entry.hash {
+                self.notes.push(Note::ItemRepaired(entry.place.id));
+                entry.take(candidate);
+            } else {
+                entry.bundle = candidate.bundle.or(entry.bundle);
+                entry.count_on_from(counter_of(&candidate.account));
+                let tie = apart && candidate.account.rev == entry.place.rev;
+                let differs = |known: &Account| !known.says_the_same_as(&candidate.account);
+                if tie && entry.account().is_some_and(differs) {
+                    twins.push(candidate);
+                }
+            }
+        }
+        let news = found.order.iter();
+        let mut news: Vec<Entry> = news
+            .filter_map(|id| found.good.remove(id).map(Entry::from))
+            .collect();
+        for twin in twins.into_iter().map(Entry::twin) {
+            let known = |entry: &Entry| entry.place.id == twin.place.id;
+            if !self.entries.iter().any(known) && !news.iter().any(known) {
+                news.push(twin);
+            }
+        }
+        if apart {
+            for entry in &mut news {
+                entry.place.came_back = true;
+                self.notes.push(Note::CameBack(entry.place.id));
+            }
+        }
+        self.entries.extend(news);
+    }
+
+    /// Whether the keyring has every account as the file has it: then only its head was not written. One that is a save
+    /// older has not, nor has another computer's, whose bundles may stand in the same halves.
+    fn were_written(&mut self, generation: u64) -> bool {
+        let mut inside = vec![Vec::new(); self.bundles.len()];
+        for entry in self.entries.iter().filter(|e| e.account().is_some()) {
+            let at = entry.bundle.and_then(|bundle| usize::try_from(bundle).ok());
+            match at.and_then(|at| inside.get_mut(at)) {
+                Some(hashes) => hashes.push(entry.hash),
+                None => return false,
+            }
+        }
+        let halves = self.bundles.iter().map(|state| state.current);
+        (0u32..)
+            .zip(halves.collect::<Vec<_>>())
+            .zip(inside)
+            .all(|((number, half), hashes)| {
+                let entry = half.and_then(|half| (self.fetch)(number, half).ok()?);
+                let bundle = entry.and_then(|entry| bundle::read(&entry, number, self.keys));
+                let bundle = bundle.filter(|b| b.authentic && b.generation <= generation);
+                bundle.is_some_and(|bundle| {
+                    let there: Vec<_> = bundle.items.iter().map(SealedItem::hash).collect();
+                    hashes.iter().all(|hash| there.contains(hash))
+                })
+            })
+    }
+
+    /// Has every bundle written, into the halves that an older head does not mean: until there is a new one, it stays
+    /// whole.
+    fn write_beside(&mut self, older: &Head) {
+        for (state, half) in self.bundles.iter_mut().zip(&older.halves) {
+            state.current = Some(*half);
+        }
+        self.write_all();
+    }
+
+    fn write_all(&mut self) {
+        for bundle in &mut self.bundles {
+            bundle.dirty = true;
+        }
+    }
+
+    /// Makes the list from the accounts alone: those in the bundles, and those in what is left of the files. Answers
+    /// whether the keyring gave all that it ever had: another computer's may have had more.
+    fn rebuild(&mut self, parts: &Parts<'_>, head: Option<&Head>) -> Result<bool, OpenError> {
         let claimed = parts.head().map_or(0, |head| head.halves.len());
         let mut found = gather(head, claimed, self.keys, self.fetch, &mut self.notes)?;
         let is_complete = |found: &Gathered| head.is_some_and(|head| head.items == found.digest());
-        if !is_complete(&found) {
-            for item in parts.files().flat_map(|file| item::split(file.mirror)) {
+        // What is left of a file that says it is of a later save may have more than the keyring ever had.
+        let all = !is_complete(&found);
+        let later = |file: &File<'_>| {
+            head.is_some_and(|head| file.header.generation > head.header.generation)
+        };
+        for file in parts.files().filter(|file| all || later(file)) {
+            for item in item::split(file.mirror) {
                 found.add(item, None, self.keys);
             }
         }
@@ -595,7 +875,7 @@ impl Opening<'_> {
         } else {
             Note::Incomplete
         });
-        Ok(())
+        Ok(complete)
     }
 
     /// Looks for accounts that are still damaged: in the older file, then in both halves of their bundle.
@@ -612,8 +892,11 @@ impl Opening<'_> {
                 .into_iter()
                 .flat_map(List::rows)
                 .filter(|(row, _)| row.id.0 == id.0);
+            // What that list does not vouch for either was put there.
             let mut copies: Vec<SealedItem> = in_older
-                .filter_map(|(_, bytes)| SealedItem::from_bytes(bytes))
+                .filter_map(|(row, bytes)| Some((row, SealedItem::from_bytes(bytes)?)))
+                .filter(|(row, item)| [row.hash.0, entry.hash].contains(&item.hash()))
+                .map(|(_, item)| item)
                 .collect();
             if let Some(number) = entry.bundle
                 && !copies.iter().any(|item| item.hash() == entry.hash)
@@ -654,6 +937,8 @@ impl Opening<'_> {
                 }
             });
         }
+        let older = |note: &Note| matches!(note, Note::ItemFromOtherVersion(_));
+        self.may_have_lost(self.notes.iter().any(older));
         if unread {
             self.notes.push(Note::KeyringUnread);
         }
@@ -688,6 +973,45 @@ impl Entry {
         };
     }
 
+    /// Another version of an account, as an account of its own: its id is made of both, so that two computers which put
+    /// the same two copies together make one.
+    fn twin(candidate: Candidate) -> Entry {
+        let mut account = candidate.account;
+        let of = [
+            b"couchkey/v1/twin".as_slice(),
+            account.id.as_bytes(),
+            &candidate.sealed.hash(),
+        ];
+        let digest = crate::seal::sha256(&of);
+        account.id.0.copy_from_slice(&digest[..16]);
+        Entry {
+            place: unlisted(account.id, account.rev),
+            hash: [0; 32],
+            bundle: None,
+            state: State::Open {
+                account,
+                sealed: None,
+            },
+        }
+    }
+
+    /// A counter never falls back behind one that a copy of the account had: its codes were used.
+    fn count_on_from(&mut self, counter: u64) {
+        let State::Open { account, sealed } = &mut self.state else {
+            return;
+        };
+        if let Kind::Hotp { counter: at } = account.kind
+            && at.get() < counter
+            && let Ok(counter) = Counter::new(counter)
+        {
+            account.kind = Kind::Hotp { counter };
+            if sealed.take().is_some() {
+                account.rev += 1;
+                self.place.rev = account.rev;
+            }
+        }
+    }
+
     fn damaged(sealed: SealedItem, bundle: u32) -> Entry {
         Entry {
             place: unlisted(sealed.id(), sealed.rev()),
@@ -715,6 +1039,14 @@ impl From<Candidate> for Entry {
     }
 }
 
+/// Where the counter of an account stands; 0 where its codes move with the time.
+fn counter_of(account: &Account) -> u64 {
+    match account.kind {
+        Kind::Hotp { counter } => counter.get(),
+        Kind::Totp { .. } | Kind::Steam => 0,
+    }
+}
+
 /// The place of an account that no list names.
 fn unlisted(id: AccountId, rev: u64) -> Place {
     Place {
@@ -723,6 +1055,7 @@ fn unlisted(id: AccountId, rev: u64) -> Place {
         pinned: false,
         groups: Vec::new(),
         trashed: None,
+        came_back: false,
     }
 }
 
@@ -752,6 +1085,68 @@ mod tests {
         let sum = seal::sha256(&[&file[..end]]);
         file[end..].copy_from_slice(&sum);
         file
+    }
+
+    /// Files were once written without what came before them. Then only the half beside the newest one can show that a head
+    /// is of the save before it.
+    #[test]
+    fn row_1_a_file_without_lineage_rolls_forward_only_where_the_half_beside_it_is_the_heads() {
+        let key = DeviceKey::generate(&mut rng(1));
+        let slot = NewSlot::Device { key: &key };
+        let now = UnixTime::from_secs(1_700_000_000);
+        let made = Vault::create(VaultId([1; 16]), slot, now, &mut rng(2));
+        let mut vault = made.unwrap_or_else(|error| panic!("a device slot: {error}"));
+        let mut rng = rng(3);
+        let mut keyring = std::collections::HashMap::new();
+        let (mut files, mut heads) = (Vec::new(), Vec::new());
+        for n in 1..=3 {
+            let mut account = account(n);
+            account.id = AccountId([n; 16]);
+            vault.entries.push(Entry {
+                place: unlisted(account.id, 1),
+                hash: [0; 32],
+                bundle: None,
+                state: State::Open {
+                    account,
+                    sealed: None,
+                },
+            });
+            vault.changed();
+            vault.lineage.clear();
+            let save = vault
+                .save(&mut rng)
+                .unwrap_or_else(|error| panic!("of this version: {error}"));
+            for bundle in &save.bundles {
+                let entry = bundle.entry.clone().into_bytes();
+                keyring.insert((bundle.number, bundle.half), entry);
+            }
+            files.push(save.file.clone());
+            heads.push(save.head.clone().into_bytes());
+            vault.saved(save);
+        }
+        let notes = |file: usize, beside: Option<usize>, head: usize| {
+            let found = Found {
+                file_a: Some(files[file].clone()),
+                file_b: beside.map(|beside| files[beside].clone()),
+                head: Some(heads[head].clone()),
+            };
+            let fetch = |number, half| Ok(keyring.get(&(number, half)).cloned());
+            let opened = open(&found, &Unlock::Device(&key), fetch);
+            let opened = opened.unwrap_or_else(|error| panic!("it opens: {error}"));
+            assert_eq!(opened.vault.accounts().count(), 3, "nothing is missing");
+            opened.notes
+        };
+        let rolled = Note::RolledForward { file: 3, head: 2 };
+        assert!(notes(2, Some(1), 1).contains(&rolled), "a crash");
+        let apart = Note::Diverged { generation: 3 };
+        for (beside, head, what) in [
+            (None, 1, "nothing shows what came before"),
+            (Some(0), 1, "what is beside it is another save"),
+            (Some(0), 0, "the head is two saves older"),
+        ] {
+            let notes = notes(2, beside, head);
+            assert!(notes.contains(&apart), "{what}: {notes:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use rand_core::CryptoRng;
 use thiserror::Error;
+use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 
 /// What opens a vault when everything else is gone. It is shown once and kept on paper.
@@ -132,7 +133,15 @@ const CHARACTERS: usize = GROUPS * GROUP;
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 fn value(character: char) -> Option<u8> {
-    let character = match character.to_ascii_uppercase() {
+    // Keyboards of other scripts write digits of their own, and wide letters.
+    let plain = match couchkey_otp::digit(character) {
+        Some(digit) => char::from(b'0' + digit),
+        None if ('\u{FF21}'..='\u{FF5A}').contains(&character) => {
+            std::iter::once(character).nfkc().next()?
+        }
+        None => character,
+    };
+    let character = match plain.to_ascii_uppercase() {
         'I' | 'L' => '1',
         'O' => '0',
         other => other,
@@ -147,7 +156,7 @@ fn is_separator(character: char) -> bool {
     character.is_whitespace()
         || matches!(
             character,
-            '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FEFF}' | '\u{200B}'
+            '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{FF0D}' | '\u{FEFF}' | '\u{200B}'
         )
 }
 
@@ -202,7 +211,12 @@ mod tests {
         let letters = text.replace('1', "l").replace('0', "o");
         let capitals = text.replace('1', "I").replace('0', "O");
         let bare = text.replace('-', "");
-        for typed in [lower, blanks, dashes, letters, capitals, bare] {
+        // As a Japanese keyboard writes it.
+        let wide: String = text
+            .chars()
+            .map(|c| char::from_u32(u32::from(c) + 0xFEE0).expect("a wide character"))
+            .collect();
+        for typed in [lower, blanks, dashes, letters, capitals, bare, wide] {
             let read = RecoveryKey::parse(&typed).expect("only the looks differ");
             assert_eq!(read.expose(), key.expose(), "the same 160 bits");
         }

@@ -1,4 +1,4 @@
-//! Which accounts make the same codes, looked up without comparing each with each.
+//! Duplicates: which accounts make the same codes, by a hash map instead of comparing each with each.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};

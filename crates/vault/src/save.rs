@@ -7,7 +7,7 @@ use rand_core::CryptoRng;
 use thiserror::Error;
 
 use crate::bundle;
-use crate::format::{self, ByteArray, ByteString, Container, Header, Index, Row};
+use crate::format::{self, ByteArray, ByteString, Container, Header, Index, Row, SaveMark};
 use crate::id::{AccountId, Half, VaultId};
 use crate::item::{self, LENGTH, SealedItem};
 use crate::vault::{BundleState, Entry, State, Vault};
@@ -28,6 +28,8 @@ pub struct Save {
     pub generation: u64,
     vault: VaultId,
     edition: u64,
+    /// By what the saves after this one know it.
+    mark: SaveMark,
     items: Vec<(AccountId, SealedItem)>,
     places: Vec<(AccountId, u32)>,
     states: Vec<BundleState>,
@@ -103,7 +105,7 @@ impl Vault {
 
         let mut inside = vec![Vec::new(); states.len()];
         for (row, &home) in rows.iter().zip(&numbers) {
-            if let (false, Ok(home)) = (row.bytes.is_empty(), usize::try_from(home)) {
+            if let (false, Ok(home)) = (self.was_put_there(row), usize::try_from(home)) {
                 inside[home].push(row.bytes);
             }
         }
@@ -125,7 +127,11 @@ impl Vault {
             };
         }
 
-        let (file, head) = self.file_and_head(generation, &rows, &numbers, &states, rng);
+        let (file, head, mark) = self.file_and_head(generation, &rows, &numbers, &states, rng);
+        if head.len() > longest.max(format::MAX_HEAD_EVERYWHERE) {
+            let max = format::MAX_BUNDLES;
+            return Err(SaveError::TooLarge { max });
+        }
         let places = rows.iter().map(|row| row.entry.place.id).zip(numbers);
         Ok(Save {
             roll_head: self.roll_head.clone(),
@@ -136,6 +142,7 @@ impl Vault {
             generation,
             vault: self.id(),
             edition: self.edition,
+            mark,
             places: places.collect(),
             items,
             states,
@@ -152,6 +159,8 @@ impl Vault {
         self.generation = save.generation;
         self.file_half = Some(save.file_half);
         self.roll_head = None;
+        self.lineage.insert(0, save.mark);
+        self.lineage.truncate(format::LINEAGE_IN_FILE);
         self.bundles = save.states;
         let mut sealed: HashMap<_, _> = save.items.into_iter().collect();
         let homes: HashMap<_, _> = save.places.into_iter().collect();
@@ -181,6 +190,16 @@ impl Vault {
         self.reseal &= self.slot_saves_due > 0 || !same;
     }
 
+    /// Whether what is left of a damaged account is a sound version of it that the list never vouched for. It stays in
+    /// the mirror, where only the list counts. In a bundle a later opening would take it for a version that was saved.
+    fn was_put_there(&self, row: &Packed<'_>) -> bool {
+        let State::Damaged { kept } = &row.entry.state else {
+            return false;
+        };
+        let item = SealedItem::from_bytes(kept);
+        kept.is_empty() || item.is_some_and(|item| item.open(&self.keys).is_some())
+    }
+
     /// The file and the head of a generation, for accounts that are in these bundles.
     fn file_and_head(
         &self,
@@ -189,7 +208,7 @@ impl Vault {
         numbers: &[u32],
         states: &[BundleState],
         rng: &mut impl CryptoRng,
-    ) -> (Vec<u8>, String) {
+    ) -> (Vec<u8>, String, SaveMark) {
         let header = format::write::header(&Header {
             vault: self.id(),
             generation,
@@ -209,6 +228,9 @@ impl Vault {
             bundles: u32::try_from(halves.len()).expect("MAX_BUNDLES fits into 32 bits"),
             halves: ByteString(format::pack(&halves)),
             backup_slot: self.backup_slot.as_ref().map(format::write::slot_row),
+            before: ByteString(self.lineage.concat()),
+            incomplete: self.incomplete,
+            rebuilt: self.rebuilt,
         };
         let (file, index_hash) =
             format::write::file(Container::Vault, &header, &index, &mirror, &self.keys, rng);
@@ -216,8 +238,9 @@ impl Vault {
             rows.iter()
                 .map(|row| (row.entry.place.id, row.entry.place.rev, row.hash)),
         );
-        let head = format::write::head(&header, &index_hash, &digest, &halves, &self.keys);
-        (file, head)
+        let before = &self.lineage;
+        let head = format::write::head(&header, &index_hash, &digest, &halves, before, &self.keys);
+        (file, head, format::save_mark(&index_hash))
     }
 
     /// The head that belongs to a file that is on the disk already.
@@ -229,7 +252,8 @@ impl Vault {
         );
         let header = format::write::header(header);
         let halves = current(&self.bundles);
-        format::write::head(&header, index_hash, &digest, &halves, &self.keys)
+        let before = self.lineage.get(1..).unwrap_or_default();
+        format::write::head(&header, index_hash, &digest, &halves, before, &self.keys)
     }
 
     /// The accounts that changed since they were sealed, sealed.
@@ -354,6 +378,7 @@ impl Packed<'_> {
             pinned: place.pinned,
             groups: place.groups.clone(),
             trashed: place.trashed.map(UnixTime::as_secs),
+            came_back: place.came_back,
         }
     }
 }

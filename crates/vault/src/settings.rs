@@ -1,4 +1,4 @@
-//! What the person chose.
+//! The settings: what the person chose, sealed in the vault with everything else.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,6 +20,10 @@ pub struct Settings {
     pub clear_clipboard: bool,
     /// Light, dark, or as the system has it.
     pub appearance: Appearance,
+    /// The language of the window, as a BCP 47 tag: "pt-BR". `None` is the system's. One that this version does not
+    /// speak is kept for one that does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
     /// When the recovery key was made, in seconds since 1970.
     pub recovery_made: Option<u64>,
     /// The person said that they have the recovery key on paper or in a safe place.
@@ -49,6 +53,7 @@ impl Default for Settings {
             lock_on_sleep: true,
             clear_clipboard: true,
             appearance: Appearance::System,
+            language: None,
             recovery_made: None,
             recovery_saved: false,
             recovery_proven: None,

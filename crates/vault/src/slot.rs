@@ -57,7 +57,18 @@ impl DeviceKey {
     pub fn expose(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// By what a slot of this key is known among those of other devices. It says nothing about the key.
+    pub fn mark(&self, vault: VaultId) -> DeviceMark {
+        let mut mark = [0; 8];
+        let derived = SubKey::derive(self.expose(), vault, "couchkey/v1/device");
+        mark.copy_from_slice(&derived.expose()[..8]);
+        mark
+    }
 }
+
+/// Names the device that a slot is for: the first bytes of HKDF-SHA256(device key, "couchkey/v1/device").
+pub type DeviceMark = [u8; 8];
 
 impl Drop for DeviceKey {
     fn drop(&mut self) {
@@ -272,6 +283,13 @@ impl NewSlot<'_> {
             NewSlot::Recovery { .. } => SlotKind::Recovery,
         }
     }
+
+    pub(crate) fn device_key(&self) -> Option<&DeviceKey> {
+        match self {
+            NewSlot::Device { key } | NewSlot::Strong { key, .. } => Some(key),
+            NewSlot::Passphrase { .. } | NewSlot::Recovery { .. } => None,
+        }
+    }
 }
 
 /// What somebody has to open a vault with.
@@ -305,6 +323,8 @@ pub struct SlotInfo {
     pub made: UnixTime,
     /// What trying a passphrase costs, where there is one.
     pub cost: Option<Argon2Cost>,
+    /// Which device it is for: kinds `device` and `strong` of today's making.
+    pub device: Option<DeviceMark>,
 }
 
 /// Why a slot was not made.
@@ -357,6 +377,8 @@ pub(crate) struct Slot {
     pub(crate) kind: SlotKind,
     pub(crate) made: UnixTime,
     pub(crate) kdf: Option<Kdf>,
+    /// Which device it is for; slots of an older making do not say.
+    pub(crate) device: Option<DeviceMark>,
     pub(crate) wrapped: [u8; WRAPPED],
 }
 
@@ -398,6 +420,7 @@ impl Slot {
             rng.fill_bytes(&mut salt);
             Kdf { cost, salt }
         };
+        let device = new.device_key().map(|key| key.mark(vault));
         let (kdf, kek) = match *new {
             NewSlot::Device { key } => (None, SubKey::from_bytes(key.expose())),
             NewSlot::Passphrase { passphrase, cost } => {
@@ -419,6 +442,7 @@ impl Slot {
             kind: new.kind(),
             made: now,
             kdf,
+            device,
             wrapped: [0; WRAPPED],
         };
         let wrapped = seal::seal(&kek, &slot.place(vault), key.expose(), rng);
@@ -428,6 +452,13 @@ impl Slot {
 
     /// The vault key, if `unlock` is what this slot was made with.
     pub(crate) fn open(&self, vault: VaultId, unlock: &Unlock<'_>) -> Result<VaultKey, Refused> {
+        // Another device's: known without paying for the passphrase.
+        if let (SlotKind::Strong, Unlock::Strong { key, .. }, Some(device)) =
+            (self.kind, unlock, self.device)
+            && device != key.mark(vault)
+        {
+            return Err(Refused::Wrong);
+        }
         let kek = match (self.kind, unlock) {
             (SlotKind::Device, Unlock::Device(key)) => SubKey::from_bytes(key.expose()),
             (SlotKind::Passphrase, Unlock::Passphrase(passphrase)) => self.stretch(passphrase)?,
@@ -447,6 +478,23 @@ impl Slot {
             kind: self.kind,
             made: self.made,
             cost: self.kdf.map(|kdf| kdf.cost),
+            device: self.device,
+        }
+    }
+
+    /// Whether it needs a device key: a vault has one such slot for each device.
+    pub(crate) fn is_of_a_device(&self) -> bool {
+        matches!(self.kind, SlotKind::Device | SlotKind::Strong)
+    }
+
+    /// Whether it is of the device that has this key. A slot of an older making does not say; one with a passphrase
+    /// counts as this device's then, so that a former passphrase never stays by mistake.
+    pub(crate) fn is_of(&self, key: &DeviceKey, vault: VaultId) -> bool {
+        match (self.kind, self.device) {
+            (SlotKind::Device | SlotKind::Strong, Some(device)) => device == key.mark(vault),
+            (SlotKind::Device, None) => self.open(vault, &Unlock::Device(key)).is_ok(),
+            (SlotKind::Strong, None) => true,
+            (SlotKind::Passphrase | SlotKind::Recovery, _) => false,
         }
     }
 

@@ -183,17 +183,11 @@ impl<'a> Parts<'a> {
         })
     }
 
-    /// The newest minor version of anything whole.
-    pub(crate) fn minor(&self) -> Option<u16> {
-        let files = self
-            .files()
-            .filter(|file| file.intact)
-            .map(|file| file.minor);
-        let head = self
-            .head()
-            .filter(|head| head.intact)
-            .map(|head| head.minor);
-        files.chain(head).max()
+    /// The newest minor version of anything that looks whole.
+    pub(crate) fn minor(&self) -> u16 {
+        let files = self.whole_files().map(|file| file.minor);
+        let head = self.head().filter(|head| head.intact);
+        files.chain(head.map(|head| head.minor)).max().unwrap_or(0)
     }
 
     pub(crate) fn two_vaults(&self) -> bool {
@@ -209,6 +203,28 @@ impl<'a> Parts<'a> {
                 .is_some_and(|file| file.header.vault != head.header.vault),
             _ => false,
         }
+    }
+
+    /// Whether the keyring has a whole head that is made with another key and is of no save before this file's: what it
+    /// is of cannot be read.
+    pub(crate) fn has_a_foreign_head(&self, before: impl Fn(&[u8; 32]) -> bool) -> bool {
+        self.head().is_some_and(|head| {
+            let beside = self
+                .files()
+                .any(|file| file.index_hash() == head.index_hash);
+            head.intact && !beside && !before(&head.index_hash)
+        })
+    }
+
+    /// Of the halves of the file that are there, those but for `of`: of which save each of them says it is, where that can
+    /// be read.
+    pub(crate) fn generations_without(&self, of: impl Fn(Half) -> bool) -> Vec<Option<u64>> {
+        let halves = Half::BOTH.into_iter().zip(&self.files);
+        let others = halves.filter(|(half, _)| !of(*half));
+        others
+            .filter_map(|(_, file)| file.as_ref())
+            .map(|file| file.as_ref().ok().map(|file| file.header.generation))
+            .collect()
     }
 
     fn whole_files(&self) -> impl Iterator<Item = &File<'a>> {
@@ -231,21 +247,23 @@ impl<'a> Parts<'a> {
         headers.into_iter().map(|(_, header)| header).collect()
     }
 
-    /// The vault key, and the header that it is from. The slots of an older header are tried too: the newest may be
-    /// damaged, and then an older way in is better than none.
+    /// The vault key, and the newest header that it proves. Only what that header says opens the vault: a copy that is
+    /// older, or that somebody put back, brings no older way in. Where the newest is damaged beyond proof, the next one
+    /// counts, unless something newer that is whole has another key: then this one is of the past.
     pub(crate) fn unlock(&self, unlock: &Unlock<'_>) -> Result<(VaultKey, &Header), OpenError> {
         let headers = self.headers();
         if headers.is_empty() {
             return Err(OpenError::Damaged);
         }
         if let Unlock::VaultKey(key) = unlock {
-            let proven = headers.into_iter().find(|header| {
-                let keys = Keys::derive(key, header.vault);
-                self.head().is_some_and(|head| head.is_authentic(&keys))
-                    || self.files().any(|file| file.open_index(&keys).is_some())
+            let proven = headers.iter().find_map(|header| {
+                let key = VaultKey::from_slice(key.expose())?;
+                let newest = self.proven_by(&key, header.vault);
+                let newest = newest.max_by_key(|header| header.generation)?;
+                let whole = self.is_newest_whole(newest.vault, newest.generation, |_| false);
+                whole.then_some((key, newest))
             });
-            let key = VaultKey::from_slice(key.expose());
-            return key.zip(proven).ok_or(OpenError::Wrong);
+            return proven.ok_or(OpenError::Wrong);
         }
         let mut tried: Vec<(VaultId, &Slot)> = Vec::new();
         let mut refused = Refused::NoSuchSlot;
@@ -256,11 +274,79 @@ impl<'a> Parts<'a> {
                 }
                 tried.push((header.vault, slot));
                 match slot.open(header.vault, unlock) {
-                    Ok(key) => return Ok((key, header)),
+                    Ok(key) => match self.counting(&key, header, slot, unlock) {
+                        Ok(header) => return Ok((key, header)),
+                        Err(error) => refused = refused.max(error),
+                    },
                     Err(error) => refused = refused.max(error),
                 }
             }
         }
         Err(refused.into())
+    }
+
+    /// The newest header, if it has this slot, which opened a header of this vault.
+    fn counting<'p>(
+        &'p self,
+        key: &VaultKey,
+        opened: &'p Header,
+        slot: &Slot,
+        unlock: &Unlock<'_>,
+    ) -> Result<&'p Header, Refused> {
+        let vault = opened.vault;
+        let newest = self.proven_by(key, vault).map(|h| h.generation).max();
+        let mut counting: Vec<&Header> = self.proven_by(key, vault).collect();
+        counting.retain(|header| Some(header.generation) == newest);
+        if counting.is_empty() {
+            counting.push(opened);
+        }
+        // A whole header that this very way in opens to the same key is no other key's: it was damaged, or is a forgery.
+        let opens = |header: &Header| {
+            let same = |key: &VaultKey, other: &VaultKey| key.expose() == other.expose();
+            let mut slots = header.slots.iter();
+            slots.any(|known| {
+                known == slot
+                    || known
+                        .open(vault, unlock)
+                        .is_ok_and(|other| same(key, &other))
+            })
+        };
+        if !self.is_newest_whole(vault, counting[0].generation, opens) {
+            return Err(Refused::Wrong);
+        }
+        let has = counting.iter().find(|header| header.slots.contains(slot));
+        has.copied().ok_or_else(|| {
+            let mut slots = counting.iter().flat_map(|header| &header.slots);
+            match slots.any(|known| known.kind == slot.kind) {
+                true => Refused::Wrong,
+                false => Refused::NoSuchSlot,
+            }
+        })
+    }
+
+    /// The headers that are as they were written, by this key.
+    fn proven_by(&self, key: &VaultKey, vault: VaultId) -> impl Iterator<Item = &Header> {
+        let keys = Keys::derive(key, vault);
+        let head = self.head().filter(|head| head.is_authentic(&keys));
+        let files = self.files();
+        let files = files.filter(move |file| file.open_index(&keys).is_some());
+        files
+            .map(|file| &file.header)
+            .chain(head.map(|head| &head.header))
+    }
+
+    /// Whether nothing of this vault that looks whole is newer, but for what is excepted.
+    fn is_newest_whole(
+        &self,
+        vault: VaultId,
+        generation: u64,
+        excepted: impl Fn(&Header) -> bool,
+    ) -> bool {
+        let files = self.whole_files().map(|file| &file.header);
+        let head = self.head().filter(|head| head.intact);
+        let newer = files
+            .chain(head.map(|head| &head.header))
+            .filter(|header| header.vault == vault && header.generation > generation);
+        newer.into_iter().all(excepted)
     }
 }

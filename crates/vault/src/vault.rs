@@ -4,15 +4,20 @@ use couchkey_otp::{Counter, Enrolment, Kind, UnixTime};
 use rand_core::CryptoRng;
 
 use crate::account::{
-    Account, ChangeError, Damaged, Edit, Place, clean_groups, clean_name, clean_note, cut, limits,
+    Account, ChangeError, Damaged, Edit, Place, clean_groups, clean_name, clean_note, kept_names,
+    limits,
 };
+use crate::format::{self, SaveMark};
 use crate::id::{AccountId, Half, VaultId};
-use crate::import::Imported;
 use crate::item::SealedItem;
+use crate::new_account::NewAccount;
+use crate::open::OpenError;
 use crate::same::{Makes, SameCodes};
 use crate::seal::{Keys, VaultKey};
 use crate::settings::Settings;
-use crate::slot::{Argon2Cost, NewSlot, Slot, SlotError, SlotInfo, SlotKind};
+use crate::slot::{
+    Argon2Cost, DeviceKey, NewSlot, Refused, Slot, SlotError, SlotInfo, SlotKind, Unlock,
+};
 
 /// A vault that is open, in memory. No `Debug` and no `Clone`; dropping it wipes the vault key and every secret.
 ///
@@ -56,6 +61,12 @@ pub struct Vault {
     pub(crate) reseal: bool,
     /// What opens backups with a passphrase of their own.
     pub(crate) backup_slot: Option<Slot>,
+    /// This generation's own mark and those of the saves before it, the latest first; empty before the first save.
+    pub(crate) lineage: Vec<SaveMark>,
+    /// An opening could not tell whether every account is here, and nobody has looked since.
+    pub(crate) incomplete: bool,
+    /// Both files were lost and made again from one keyring, and nobody has looked since.
+    pub(crate) rebuilt: bool,
     /// Counts changes, so that one made between `save` and `saved` is not taken for saved.
     pub(crate) edition: u64,
 }
@@ -117,6 +128,9 @@ impl Vault {
             slot_saves_due: 0,
             reseal: false,
             backup_slot: None,
+            lineage: Vec::new(),
+            incomplete: false,
+            rebuilt: false,
             edition: 0,
         })
     }
@@ -204,20 +218,23 @@ impl Vault {
     }
 
     /// Adds accounts of another app at the end of the list, in their order: all of them, or none. What is longer than
-    /// [`limits`] is cut, as [`Imported::cuts`] and [`Imported::kept`] say before.
+    /// [`limits`] is cut, as [`NewAccount::cuts`] and [`NewAccount::kept`] say before.
     ///
     /// # Errors
     ///
-    /// [`ChangeError::TooManyAccounts`] when they do not all fit.
-    pub fn add_imported(
+    /// [`ChangeError::TooManyAccounts`] when they do not all fit, [`ChangeError::ControlCharacter`] in a name.
+    pub fn add_new(
         &mut self,
-        accounts: Vec<Imported>,
+        accounts: Vec<NewAccount>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<AccountId>, ChangeError> {
         if accounts.len() > self.room() {
             let max = limits::ACCOUNTS;
             return Err(ChangeError::TooManyAccounts { max });
+        }
+        for imported in &accounts {
+            kept_names(&imported.parsed.enrolment)?;
         }
         let mut ids = Vec::with_capacity(accounts.len());
         for imported in accounts {
@@ -230,16 +247,20 @@ impl Vault {
             if let State::Open { account, .. } = &mut entry.state {
                 account.note = kept.note;
             }
+            if imported.trashed {
+                self.comes_into_the_trash(now);
+            }
             ids.push(id);
         }
         Ok(ids)
     }
 
-    /// Adds an account at the end of the list. Names longer than [`limits`] are cut: that only changes the looks.
+    /// Adds an account at the end of the list. Its names are cleaned as those in links are, whoever typed them; what is
+    /// longer than [`limits`] is cut: that only changes the looks.
     ///
     /// # Errors
     ///
-    /// [`ChangeError::TooManyAccounts`] when the vault is full.
+    /// [`ChangeError::TooManyAccounts`] when the vault is full, [`ChangeError::ControlCharacter`] in a name.
     pub fn add(
         &mut self,
         enrolment: Enrolment,
@@ -250,6 +271,7 @@ impl Vault {
             let max = limits::ACCOUNTS;
             return Err(ChangeError::TooManyAccounts { max });
         }
+        let (issuer, name) = kept_names(&enrolment)?;
         let id = AccountId::generate(rng);
         let account = Account {
             id,
@@ -258,10 +280,8 @@ impl Vault {
             secret: enrolment.secret,
             algorithm: enrolment.algorithm,
             digits: enrolment.digits,
-            issuer: enrolment
-                .issuer
-                .map(|issuer| cut(issuer, limits::ISSUER_BYTES)),
-            account: cut(enrolment.account, limits::ACCOUNT_BYTES),
+            issuer,
+            account: name,
             note: String::new(),
             added: now,
         };
@@ -272,6 +292,7 @@ impl Vault {
                 pinned: false,
                 groups: Vec::new(),
                 trashed: None,
+                came_back: false,
             },
             hash: [0; 32],
             bundle: None,
@@ -394,35 +415,132 @@ impl Vault {
         Ok(counter)
     }
 
+    /// Whether an opening could not tell that every account is here. It stays so until somebody has
+    /// [looked](Self::seen).
+    pub fn is_incomplete(&self) -> bool {
+        self.incomplete
+    }
+
+    /// Whether both files were lost and made again from one computer's keyring. Every account of that keyring is here; what
+    /// another computer saved after it is not. It stays so until somebody has [looked](Self::seen).
+    pub fn is_rebuilt(&self) -> bool {
+        self.rebuilt
+    }
+
+    /// The person has looked at what came back and at what may be missing: neither is said any more.
+    pub fn seen(&mut self) {
+        let marked = self.entries.iter_mut().filter(|e| e.place.came_back);
+        let count = marked.map(|entry| entry.place.came_back = false).count();
+        if count > 0 || self.incomplete || self.rebuilt {
+            self.incomplete = false;
+            self.rebuilt = false;
+            self.changed();
+        }
+    }
+
+    /// Whether this is `older` or came from it by saves: then nothing that is in it was left out by accident.
+    pub fn descends_from(&self, older: &Vault) -> bool {
+        self.id() == older.id()
+            && older
+                .lineage
+                .first()
+                .is_none_or(|mark| self.lineage.contains(mark))
+    }
+
     /// The ways to unlock this vault.
     pub fn slots(&self) -> Vec<SlotInfo> {
         self.slots.iter().map(Slot::info).collect()
     }
 
-    /// Makes a way to unlock, in place of the one of the same kind. `strong` also takes the place of `device` and
-    /// `passphrase`, because either of them alone would open what it is to close; they take its place in turn.
+    /// Whether somebody has what opens the vault today: before they may change that, or take every secret along.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Wrong`] and [`OpenError::NoSlot`] when they have not; what kept it from being tried.
+    pub fn opens_with(&self, unlock: &Unlock<'_>) -> Result<(), OpenError> {
+        let mut refused = Refused::NoSuchSlot;
+        for slot in &self.slots {
+            match slot.open(self.id(), unlock) {
+                Ok(_) => return Ok(()),
+                Err(error) => refused = refused.max(error),
+            }
+        }
+        Err(refused.into())
+    }
+
+    /// Makes a way to unlock, in place of the one of the same kind; of what needs a device key, in place of that device's
+    /// own: other devices keep theirs, four in all, and beyond that the one made longest ago goes. `strong` also takes
+    /// the place of every `device` and of `passphrase`, because any of them alone would open what it is to close; they
+    /// take this device's in turn. Where a device gets another key, [`drop_device`](Self::drop_device) takes away what it
+    /// had.
     ///
     /// # Errors
     ///
     /// [`ChangeError::Slot`], and nothing is changed.
     pub fn put_slot(
         &mut self,
-        slot: NewSlot<'_>,
+        new: NewSlot<'_>,
         now: UnixTime,
         rng: &mut impl CryptoRng,
     ) -> Result<(), ChangeError> {
-        let slot = Slot::make(&slot, self.id(), &self.key, now, rng)?;
-        let replaces = |kind: SlotKind| match slot.kind {
-            SlotKind::Strong => kind != SlotKind::Recovery,
-            SlotKind::Device | SlotKind::Passphrase => {
-                kind == slot.kind || kind == SlotKind::Strong
-            }
-            SlotKind::Recovery => kind == SlotKind::Recovery,
-        };
-        self.slots.retain(|known| !replaces(known.kind));
+        let vault = self.id();
+        let slot = Slot::make(&new, vault, &self.key, now, rng)?;
+        self.slots
+            .retain(|known| match (slot.kind, known.kind, new.device_key()) {
+                (SlotKind::Strong, SlotKind::Passphrase | SlotKind::Device, _)
+                | (SlotKind::Passphrase, SlotKind::Strong, _) => false,
+                (_, SlotKind::Device | SlotKind::Strong, Some(key)) => !known.is_of(key, vault),
+                _ => known.kind != slot.kind,
+            });
+        if slot.is_of_a_device() {
+            self.make_room_for_a_device();
+        }
         self.slots.push(slot);
         self.slots_changed();
         Ok(())
+    }
+
+    /// Takes away what the device with this key unlocks the vault with; none is no error. Not the last slot.
+    ///
+    /// # Errors
+    ///
+    /// [`ChangeError::LastSlot`] for the only one.
+    pub fn drop_device(&mut self, key: &DeviceKey) -> Result<(), ChangeError> {
+        let vault = self.id();
+        let stays = |slot: &Slot| !slot.is_of(key, vault);
+        if self.slots.iter().all(stays) {
+            return Ok(());
+        }
+        if !self.slots.iter().any(stays) {
+            return Err(ChangeError::LastSlot);
+        }
+        self.slots.retain(stays);
+        self.slots_changed();
+        Ok(())
+    }
+
+    /// Takes the slots of other devices from a copy that went its own way: those that open in the way in which this
+    /// vault opens, of devices that have none here.
+    pub(crate) fn take_devices_of(&mut self, slots: &[Slot]) {
+        for slot in slots.iter().filter(|slot| slot.is_of_a_device()) {
+            let same_way = self.slots.iter().any(|known| known.kind == slot.kind);
+            let known = |known: &Slot| known.is_of_a_device() && known.device == slot.device;
+            if same_way && slot.device.is_some() && !self.slots.iter().any(known) {
+                self.make_room_for_a_device();
+                self.slots.push(slot.clone());
+            }
+        }
+    }
+
+    fn make_room_for_a_device(&mut self) {
+        let devices = |slots: &[Slot]| slots.iter().filter(|slot| slot.is_of_a_device()).count();
+        while devices(&self.slots) >= format::MAX_DEVICES {
+            let of_devices = self.slots.iter().enumerate();
+            let of_devices = of_devices.filter(|(_, slot)| slot.is_of_a_device());
+            let oldest = of_devices.min_by_key(|(_, slot)| slot.made);
+            let Some((at, _)) = oldest else { return };
+            self.slots.remove(at);
+        }
     }
 
     /// Takes a way to unlock away.
@@ -529,6 +647,9 @@ impl Vault {
             return Err(ChangeError::NoSuchAccount);
         }
         entry.place.trashed = to;
+        if let Some(now) = to {
+            self.comes_into_the_trash(now);
+        }
         self.list_damaged();
         self.changed();
         Ok(())

@@ -2,6 +2,9 @@
 //!
 //! `changer DIR SEED SKIP COUNT`: follows the [`Plan`] of SEED, whose first SKIP changes are made already, and makes COUNT
 //! more. It says `ready` when the vault is open, and the number of changes made, in all, after each one.
+//!
+//! `changer DIR SEED SKIP COUNT lock` follows the [`LockPlan`] of SEED, and also says `writing` as soon as the keyring has
+//! a new device key.
 
 use std::{
     io::{self, Write},
@@ -9,29 +12,50 @@ use std::{
 };
 
 use couchkey_authenticator::view::VaultState;
-use couchkey_tests::proof::{Plan, on_disk};
+use couchkey_tests::proof::{LockPlan, Plan, on_disk, on_disk_telling};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [dir, seed, skip, count] = arguments.as_slice() else {
-        panic!("DIR SEED SKIP COUNT");
+    let [dir, seed, skip, count, what @ ..] = arguments.as_slice() else {
+        panic!("DIR SEED SKIP COUNT [lock]");
     };
     let number = |text: &String| text.parse::<u64>().expect("a number");
-    let (skip, count) = (number(skip), number(count));
-
-    let mut plan = Plan::after(number(seed), skip);
-    let app = on_disk(Path::new(dir));
-    let status = app.open().expect("opening answers with a status");
-    assert_eq!(status.state, VaultState::Open, "{:?}", status.trouble);
-    say("ready");
-    for done in skip + 1..=skip + count {
-        let change = plan.next_change();
-        if let Err(error) = change.make(&app) {
-            say(&format!("failed {}", error.code().as_str()));
-            std::process::exit(1);
+    let (seed, skip, count) = (number(seed), number(skip), number(count));
+    let changes = skip + 1..=skip + count;
+    if what.is_empty() {
+        let mut plan = Plan::after(seed, skip);
+        let app = on_disk(Path::new(dir));
+        let status = app.open().expect("opening answers with a status");
+        assert_eq!(status.state, VaultState::Open, "{:?}", status.trouble);
+        say("ready");
+        for done in changes {
+            said(done, plan.next_change().make(&app));
         }
-        say(&done.to_string());
+    } else {
+        let mut plan = LockPlan::after(seed, skip);
+        let app = on_disk_telling(Path::new(dir), |entry| {
+            if entry.ends_with("/device-key") {
+                say("writing");
+            }
+        });
+        match plan.passphrase {
+            Some(passphrase) => app.unlock(passphrase),
+            None => app.open(),
+        }
+        .expect("the parent process has just opened it in this way");
+        say("ready");
+        for done in changes {
+            said(done, plan.next_change().make(&app));
+        }
     }
+}
+
+fn said(done: u64, made: Result<(), couchkey_authenticator::Error>) {
+    if let Err(error) = made {
+        say(&format!("failed {}", error.code().as_str()));
+        std::process::exit(1);
+    }
+    say(&done.to_string());
 }
 
 /// One line, out of the process before the next change begins.

@@ -6,10 +6,10 @@
 use std::{path::Path, sync::Arc, time::Instant};
 
 use couchkey_authenticator::{
-    Authenticator, Parts,
-    os::{DiskBackups, DiskFile, FileKeyring, SystemClock, SystemKeyring, keyring},
-    ports::{Keyring, KeyringError},
-    view::AddAll,
+    Authenticator, Parts, Source,
+    os::{DiskBackups, DiskFile, FileKeyring, SystemClock, SystemKeyring, SystemScreen},
+    ports::{Keyring, KeyringError, LONGEST_EVERYWHERE},
+    view::Selection,
 };
 use couchkey_tests::machine::uri;
 use couchkey_vault::Argon2Cost;
@@ -26,17 +26,18 @@ fn main() {
     let links: Vec<String> = (0..count).map(uri).collect();
     let file = Zeroizing::new(links.join("\n").into_bytes());
 
+    let mut all = None;
     let preview = millis(|| {
-        let preview = app.import_file(file, &mut |_| ());
-        assert_eq!(preview.expect("links").rows.len(), count, "all of them");
-    });
-    let adding = millis(|| {
-        let all = AddAll {
+        let preview = app.preview(Source::File(file), &mut |_| ()).expect("links");
+        assert_eq!(preview.rows.len(), count, "all of them");
+        all = Some(Selection {
             duplicates: true,
-            except: Vec::new(),
-            renamed: Vec::new(),
-        };
-        let added = app.add_all(&all, &mut |_| ()).expect("there is room");
+            ..Selection::of(&preview)
+        });
+    });
+    let all = all.expect("it was just made");
+    let adding = millis(|| {
+        let added = app.add(&all, &mut |_| ()).expect("there is room");
         assert_eq!(added.added as usize, count, "all of them");
     });
     let change = millis(|| {
@@ -60,6 +61,7 @@ fn on(dir: &Path, short: bool) -> Authenticator {
         file_keyring: Arc::new(FileKeyring::new(dir)),
         file: Box::new(DiskFile::new(dir)),
         backups: Box::new(DiskBackups::new(dir)),
+        screen: Box::new(SystemScreen),
         passphrase_cost: Box::new(Argon2Cost::default),
         place: dir.to_string_lossy().into_owned(),
     })
@@ -74,7 +76,7 @@ impl Keyring for Short {
     }
 
     fn longest_entry(&self) -> usize {
-        keyring::LONGEST_EVERYWHERE
+        LONGEST_EVERYWHERE
     }
 
     fn set(&self, entry: &str, text: &[u8]) -> Result<(), KeyringError> {

@@ -13,8 +13,8 @@ use std::io::{self, BufRead, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use couchkey_authenticator::os::{DiskFile, SystemKeyring, capture};
-use couchkey_authenticator::ports::{Keyring, VaultFile};
+use couchkey_authenticator::os::{DiskFile, SystemKeyring, SystemScreen};
+use couchkey_authenticator::ports::{Keyring, Screen, VaultFile};
 use couchkey_vault::Half;
 
 fn main() {
@@ -96,7 +96,7 @@ fn keyring(timeout: Duration) {
 fn screen(dir: &Path) {
     say("ready");
     orders(|order| match order {
-        ["capture"] => match capture() {
+        ["capture"] => match SystemScreen.capture() {
             Ok(pictures) => {
                 let mut sizes = Vec::new();
                 for (number, picture) in pictures.iter().enumerate() {

@@ -108,7 +108,7 @@ pub(super) fn every_secret(bus: &Connection) -> Vec<Entry> {
     entries
 }
 
-fn default_collection(bus: &Connection) -> Option<OwnedObjectPath> {
+pub(super) fn default_collection(bus: &Connection) -> Option<OwnedObjectPath> {
     let path: OwnedObjectPath = service(bus).call("ReadAlias", &("default",)).ok()?;
     (path.as_str() != "/").then_some(path)
 }

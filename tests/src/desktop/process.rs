@@ -36,6 +36,26 @@ impl Process {
         self.signal(Signal::KILL);
     }
 
+    /// Does it listen on this port, it and not another program? (proc(5): `/proc/net/tcp`, `/proc/[pid]/fd`)
+    pub fn listens_on(self, port: u16) -> bool {
+        const LISTEN: &str = "0A";
+        let table = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+        let sockets: Vec<PathBuf> = table
+            .lines()
+            .filter_map(|line| {
+                let fields: Vec<&str> = line.split_whitespace().collect();
+                let (_, local) = fields.get(1)?.split_once(':')?;
+                let ours = u16::from_str_radix(local, 16) == Ok(port) && fields[3] == LISTEN;
+                ours.then(|| PathBuf::from(format!("socket:[{}]", fields.get(9).unwrap_or(&""))))
+            })
+            .collect();
+        let open = fs::read_dir(format!("/proc/{}/fd", self.id));
+        open.into_iter()
+            .flatten()
+            .flatten()
+            .any(|fd| fs::read_link(fd.path()).is_ok_and(|target| sockets.contains(&target)))
+    }
+
     fn signal(self, signal: Signal) {
         if let (true, Some(pid)) = (alive(self), Pid::from_raw(self.id)) {
             // It may end between the question and the signal; then there is nothing left to do.

@@ -45,7 +45,11 @@ pub fn of(testid: &str) -> String {
     format!("[data-testid='{testid}']")
 }
 
-/// The system's clock, in seconds.
+/// The system's clock, in seconds, for what the built programs show by it.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a program under test reads the same clock"
+)]
 pub fn unix_now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -120,7 +124,8 @@ pub fn couchkey(session: &Session, arguments: &[&str], input: &str) -> String {
     let output = child.wait_with_output().expect("it ends");
     assert!(
         output.status.success(),
-        "couchkey {arguments:?}: {}",
+        "couchkey {arguments:?}: {}{}",
+        String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr)
     );
     String::from_utf8(output.stdout).expect("text")

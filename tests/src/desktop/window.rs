@@ -13,7 +13,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use std::cell::RefCell;
 use std::future::Future;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -351,6 +351,18 @@ impl<'s> Window<'s> {
             .unwrap_or_else(|| panic!("{} is not running", self.program.display()))
     }
 
+    /// The processes in which its pages run. WebKit's driver loses sight of the page when a new one takes their place.
+    pub fn web_processes(&self) -> Vec<Process> {
+        let runs_pages = |process: &Process| {
+            process
+                .program()
+                .is_some_and(|program| program.ends_with("WebKitWebProcess"))
+        };
+        let mut family = descendants_of(self.process());
+        family.retain(runs_pages);
+        family
+    }
+
     /// Closes the window through the driver and waits until the program has ended.
     pub fn close(self) {
         let process = self.process();
@@ -457,7 +469,8 @@ fn start_driver(session: &Session) -> (Process, u16) {
             .env("TAURI_AUTOMATION", "true")
             .env("TAURI_WEBVIEW_AUTOMATION", "true"); // as tauri-driver does: lets the driver into a Tauri web view
         let driver = session.spawn(DRIVER, command);
-        let listens = || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        // A connection would also be taken by the driver of another test, if that was quicker.
+        let listens = || driver.listens_on(port);
         until(PATIENCE, || listens() || !super::alive(driver));
         if super::alive(driver) && listens() {
             return (driver, port);

@@ -7,6 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use zbus::blocking::Proxy;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue, Value};
 
+use super::played::{Person, Played, Stage};
 use super::*;
 
 const ABSENT: &str = "Ok(None)";
@@ -134,10 +135,15 @@ fn a_dismissed_prompt_is_a_no() {
     let mut adapter = Adapter::connected(&session, LONG);
     assert_eq!(adapter.ask("set a b25l"), DONE, "made while it was open");
     session.lock_keyring();
+    adapter.tell("get a");
+    session.answer_prompt(&["Escape"]);
+    assert_eq!(adapter.answer(), DENIED, "somebody said no");
     for order in ["get a", "set b dHdv"] {
-        adapter.tell(order);
-        session.answer_prompt(&["Escape"]);
-        assert_eq!(adapter.answer(), DENIED, "somebody said no: {order}");
+        assert_eq!(
+            adapter.ask(order),
+            DENIED,
+            "and is not asked again right away: {order}"
+        );
     }
 }
 
@@ -201,18 +207,32 @@ fn a_bus_that_does_not_answer_is_given_up() {
 }
 
 #[test]
-fn before_any_keyring_was_made_nothing_is_there_and_nothing_can_be_written() {
-    let session = Session::builder().without_keyring().start();
+fn with_only_a_session_collection_and_nobody_to_ask_there_is_no_keyring() {
+    let without_display = Session::builder().without_keyring().start();
+    // As in WSL: a display, and no program that would show GNOME Keyring's questions on it.
+    let without_prompter = Session::builder().without_keyring().with_display().start();
+    for session in [without_display, without_prompter] {
+        session.start_keyring_locked();
+        assert_eq!(
+            Adapter::keyring(&session, LONG).answer(),
+            UNAVAILABLE,
+            "nobody can be asked for a new keyring's password"
+        );
+    }
+}
+
+#[test]
+fn before_any_keyring_was_made_nothing_is_there() {
+    let session = Session::builder()
+        .without_keyring()
+        .with_display()
+        .with_prompter()
+        .start();
     session.start_keyring_locked();
     let mut adapter = Adapter::connected(&session, LONG);
     assert_eq!(adapter.ask("state"), "Ok(NoneYet)", "it can be told");
     assert_eq!(adapter.ask("get a"), ABSENT, "truly: there is no keyring");
     assert_eq!(adapter.ask("delete a"), DONE, "nothing to remove");
-    assert_eq!(
-        adapter.ask("set a b25l"),
-        UNAVAILABLE,
-        "nobody can be asked for the new keyring's password"
-    );
 }
 
 #[test]
@@ -228,7 +248,139 @@ fn the_first_keyring_is_made_when_somebody_gives_it_a_password() {
     session.answer_prompt(&["s", "o", "f", "a", "Tab", "s", "o", "f", "a", "Return"]);
     assert_eq!(adapter.answer(), DONE, "made, and written");
     assert_eq!(adapter.ask("get a"), text("b25l"), "it is there");
-    assert_eq!(adapter.ask("state"), "Ok(Ready)", "as the default keyring");
+    assert_eq!(adapter.ask("state"), "Ok(Ready)", "and used from now on");
+    assert_eq!(
+        session.default_collection(),
+        None,
+        "what other programs write goes where it went before"
+    );
+    assert_eq!(
+        Adapter::connected(&session, LONG).ask("get a"),
+        text("b25l"),
+        "another start finds it"
+    );
+}
+
+/// One that keeps things for whoever has been allowed to read them, with three of ours in it.
+fn with_three_of_ours() -> Stage {
+    let stage = Stage {
+        collections: vec!["Passwords".to_owned()],
+        default: Some(0),
+        confirms: true,
+        ..Stage::default()
+    };
+    stage
+        .with_entry("a", "b25l")
+        .with_entry("b", "dHdv")
+        .with_entry("c", "dHJlZQ==")
+}
+
+#[test]
+fn a_keyring_that_asks_for_each_entry_is_asked_for_all_of_them_at_once() {
+    let session = Session::builder().without_keyring().with_display().start();
+    let keyring = Played::start(&session, Person::Allows, with_three_of_ours());
+    for start in 1..=2 {
+        let mut adapter = Adapter::connected(&session, LONG);
+        assert_eq!(adapter.ask("get a"), text("b25l"));
+        assert_eq!(adapter.ask("get b"), text("dHdv"));
+        assert_eq!(adapter.ask("set c b25l"), DONE);
+        assert_eq!(adapter.ask("get never-set"), ABSENT);
+        assert_eq!(adapter.ask("set d dHdv"), DONE);
+        assert_eq!(adapter.ask("delete d"), DONE);
+        assert_eq!(
+            keyring.stage().windows,
+            start,
+            "one question a program start"
+        );
+    }
+}
+
+#[test]
+fn whoever_allows_nothing_is_not_asked_for_each_entry() {
+    for person in [Person::Refuses, Person::AllowsNothing] {
+        let session = Session::builder().without_keyring().with_display().start();
+        let keyring = Played::start(&session, person, with_three_of_ours());
+        let mut adapter = Adapter::connected(&session, LONG);
+        for order in ["get a", "get b", "set c b25l", "delete a"] {
+            assert_eq!(adapter.ask(order), DENIED, "{person:?}: {order}");
+        }
+        let windows = keyring.stage().windows;
+        assert!(windows < 4, "{person:?}: not at each step, but {windows}");
+    }
+}
+
+#[test]
+fn a_keyring_whose_window_nobody_sees_is_asked_once_and_given_up() {
+    let session = Session::builder().without_keyring().with_display().start();
+    let keyring = Played::start(&session, Person::IsAway, with_three_of_ours());
+    let mut adapter = Adapter::connected(&session, SHORT);
+    for order in ["get a", "get b", "set c b25l", "state"] {
+        assert_eq!(adapter.ask(order), TIMED_OUT, "{order}");
+    }
+    assert_eq!(keyring.stage().windows, 1, "one window");
+}
+
+/// KeePassXC whose database shows no group to other programs: it would make a new database, and opens a window for it.
+#[test]
+fn keepassxc_without_a_group_is_waited_for_once_and_its_setting_is_named() {
+    let session = Session::builder().without_keyring().with_display().start();
+    let keyring = Played::start(&session, Person::IsAway, Stage::default());
+    let mut init = session.command(couchkey_tests::desktop::cli());
+    init.arg("init").stdin(Stdio::null());
+    let output = init.output().expect("it is built");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    for words in [
+        "Waiting for the keyring program: look for its window.",
+        "error: The keyring program did not answer: look for its window.",
+        "In KeePassXC, turn on Secret Service Integration",
+        "couchkey init --keyring file",
+    ] {
+        assert!(said.contains(words), "{words:?} in {said}");
+    }
+    assert!(!said.contains("login password"), "that is no cure: {said}");
+    assert_eq!(keyring.stage().windows, 1, "one window");
+}
+
+#[test]
+fn a_new_wallet_is_made_nobodys_default() {
+    let session = Session::builder().without_keyring().with_display().start();
+    let keyring = Played::start(&session, Person::Allows, Stage::default());
+    let mut adapter = Adapter::connected(&session, LONG);
+    assert_eq!(adapter.ask("state"), "Ok(NoneYet)", "no wallet yet");
+    assert_eq!(adapter.ask("set a b25l"), DONE, "made, and written");
+    assert_eq!(adapter.ask("set b dHdv"), DONE, "into the same one");
+    assert_eq!(
+        Adapter::connected(&session, LONG).ask("get a"),
+        text("b25l"),
+        "another start finds it"
+    );
+    let stage = keyring.stage();
+    assert_eq!(stage.collections, ["Couchkey"], "one wallet, ours");
+    assert!(stage.aliases.is_empty(), "{:?}", stage.aliases);
+    assert_eq!(stage.windows, 1, "its password was asked for once");
+}
+
+#[test]
+fn where_no_collection_is_the_default_ours_is_used_and_else_the_only_one() {
+    let session = Session::builder().without_keyring().with_display().start();
+    for (collections, used) in [
+        (&["Passwords"][..], "Passwords"),
+        (&["Work", "Couchkey", "Home"], "Couchkey"),
+        (&["Work", "Home"], "Couchkey"),
+    ] {
+        let stage = Stage {
+            collections: collections.iter().map(ToString::to_string).collect(),
+            ..Stage::default()
+        };
+        let keyring = Played::start(&session, Person::Allows, stage);
+        let mut adapter = Adapter::connected(&session, LONG);
+        assert_eq!(adapter.ask("set a b25l"), DONE, "{collections:?}");
+        assert_eq!(adapter.ask("get a"), text("b25l"), "{collections:?}");
+        let stage = keyring.stage();
+        assert_eq!(stage.collection_of("a"), Some(used), "{collections:?}");
+        assert!(stage.aliases.is_empty(), "{:?}", stage.aliases);
+    }
 }
 
 #[test]

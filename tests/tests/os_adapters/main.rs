@@ -7,6 +7,7 @@
 
 mod disk;
 mod keyring;
+mod played;
 mod screen;
 
 use std::io::{BufRead, BufReader, Write};

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # Writes the files in this folder: exports in the formats of other apps, sealed without any of our own code.
-# pip install cryptography pynacl argon2-cffi pyzipper pykeepass; then ./make.py. The same bytes come out each time.
+# pip install cryptography pynacl argon2-cffi pyzipper pykeepass segno; then ./make.py. The same bytes come out each time.
 
 import base64, csv, hashlib, hmac, io, json, pathlib, struct, urllib.parse, zipfile
 
 import nacl.bindings as sodium
+import segno
 from argon2.low_level import Type, hash_secret_raw
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -372,6 +373,12 @@ def andotp():
     write("andotp-plain.json", text)
     write("andotp-plain-old.json", dump(old))
     write("andotp-encrypted.bin", struct.pack(">i", 145776) + salt("andotp", 12) + nonce + sealed)
+    # Early versions drew few rounds.
+    few = gcm(pbkdf2("sha1", salt("andotp", 12), 2840), nonce, text)
+    write("andotp-encrypted-few.bin", struct.pack(">i", 2840) + salt("andotp", 12) + nonce + few)
+    # Of the old layout, with a nonce that reads as 2,840 rounds of the new one.
+    low = struct.pack(">i", 2840) + salt("andotp low", 8)
+    write("andotp-encrypted-old-low.bin", low + gcm(hashlib.sha256(PASSWORD).digest(), low, text))
     write("andotp-encrypted-old.bin", nonce + gcm(hashlib.sha256(PASSWORD).digest(), nonce, text))
     odd = [entries[0], entries[1] | {"type": "MOTP"}, entries[2] | {"digits": "eight"}, {}, entries[4] | {"counter": None}]
     write("andotp-odd.json", dump(odd))
@@ -436,15 +443,23 @@ def bitwarden():
     write("bitwarden-odd.csv", out.getvalue() + ',,note,"A ""note""",x,,,,,,\r\nshort,row\r\n,,login,Bad,,,,,me,,018!\r\n')
 
 
+def png(text):
+    """A QR code as other apps draw it: four pixels a module, and a border."""
+    out = io.BytesIO()
+    segno.make(text, error="m", micro=False).save(out, kind="png", scale=4)
+    return out.getvalue()
+
+
 def html():
     page = lambda body: f"<!DOCTYPE html>\n<html><head><title>Export</title></head><body><table>{body}</table></body></html>"
     escaped = lambda account: uri(account).replace("&", "&amp;")
-    picture = lambda text: f'<img src="data:image/png;base64,{b64(text.encode())}">'  # the test reads it as it is
+    image = lambda data: f'<img src="data:image/png;base64,{b64(data)}">'
+    picture = lambda text: image(png(text))
     rows = "".join(f"<tr><td><code>{escaped(a)}</code><td>{picture(uri(a))}" for a in ACCOUNTS[:4])
     rows += "".join(f'<tr><td><a href="{escaped(a)}">link</a>' for a in ACCOUNTS[4:6])
     rows += "".join(f"<tr><td>{picture(uri(a))}" for a in ACCOUNTS[6:])
-    write("page.html", page(picture("a logo") + rows))
-    write("page-pictures.html", page("".join(map(picture, [uri(ACCOUNTS[0]), "nothing to read", uri(ACCOUNTS[1])]))))
+    write("page.html", page(image(b"a logo") + rows))
+    write("page-pictures.html", page(picture(uri(ACCOUNTS[0])) + image(b"nothing to read") + picture(uri(ACCOUNTS[1]))))
     write("page-without.html", page("Nothing here but <b>words</b>"))
     write("page-deep.html", page("<div>" * 20000 + f"<p>{escaped(ACCOUNTS[0])}"))
 
@@ -646,6 +661,8 @@ def totp_authenticator():
     write("totp-authenticator.bin", sealed(PASSWORD, entries))
     write("totp-authenticator-default.bin", sealed(b"TotpAuthenticator", entries))
     write("totp-authenticator-odd.bin", sealed(PASSWORD, odd))
+    empty = [entries[0] | {"digits": "", "period": ""}, entries[1] | {"digits": " ", "period": None}]
+    write("totp-authenticator-empty.bin", sealed(PASSWORD, empty))
     write("totp-authenticator.xml", preferences([("STATIC_TOTP_CODES_LIST", dump(entries))]))
 
 
@@ -886,6 +903,12 @@ def keepass():
 
     four("keepass.kdbx", all_of_them)
     four("keepass-odd.kdbx", odd_ones)
+
+    def only_thrown_away(base):
+        for number in range(1, 8):
+            base.trash_entry(put(base, base.root_group, *ACCOUNTS[number - 1][1:3], fields(number)))
+
+    four("keepass-bin.kdbx", only_thrown_away)
     good = (HERE / "keepass.kdbx").read_bytes()
     memory, passes, lanes = (struct.pack("<I", len(v)) + v for v in
                              ((8 << 20).to_bytes(8, "little"), (1).to_bytes(8, "little"), (1).to_bytes(4, "little")))
@@ -910,15 +933,19 @@ def keepass():
 
     pack = lambda data: gzip.compress(data, mtime=0)
 
-    def by_aes(turn, rounds):
-        key = hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest()
+    def composite(*parts):
+        return hashlib.sha256(b"".join(parts)).digest()
+
+    by_password = hashlib.sha256(PASSWORD).digest()
+
+    def by_aes(turn, rounds, key):
         ecb = Cipher(algorithms.AES(turn), modes.ECB()).encryptor()
         for _ in range(rounds):
             key = ecb.update(key)
         return hashlib.sha256(key).digest()
 
     # Version 3 by hand: a header, AES-CBC over blocks with their hashes, gzip.
-    def three(name, xml, rounds=60, packed=True):
+    def three(name, xml, rounds=60, packed=True, opens=composite(by_password)):
         def field(number, data):
             return struct.pack("<BH", number, len(data)) + data
 
@@ -929,13 +956,13 @@ def keepass():
             field(2, bytes.fromhex("31c1f2e6bf714350be5805216afc5aff")), field(3, struct.pack("<I", packed)),
             field(4, seed), field(5, turn), field(6, struct.pack("<Q", rounds)), field(7, iv), field(8, inner), field(9, start),
             field(10, struct.pack("<I", 2)), field(0, b"\r\n\r\n")])
-        key = hashlib.sha256(seed + by_aes(turn, min(rounds, 60))).digest()
+        key = hashlib.sha256(seed + by_aes(turn, min(rounds, 60), opens)).digest()
         blocks = struct.pack("<I", 0) + hashlib.sha256(body).digest() + struct.pack("<I", len(body)) + body
         blocks += struct.pack("<I", 1) + bytes(32) + struct.pack("<I", 0)
         write(name, header + cbc(key, iv, start + blocks))
 
     # Version 4 by hand: a header with its hash and seal, sealed blocks with theirs, a second header inside.
-    def four_by_hand(name, xml, cipher="AES", kdf="AES", packed=True, spoil=lambda file: file):
+    def four_by_hand(name, xml, cipher="AES", kdf="AES", packed=True, spoil=lambda file: file, opens=composite(by_password)):
         def field(number, data):
             return struct.pack("<BI", number, len(data)) + data
 
@@ -945,12 +972,12 @@ def keepass():
         seed, turn, inner = (salt(f"{name} {part}", 64 if part == "inner" else 32) for part in ("seed", "turn", "inner"))
         iv = salt(f"{name} iv", 12 if cipher == "ChaCha20" else 16)
         if kdf == "AES":
-            id, key = "c9d9f39a628a4460bf740d08c18a4fea", by_aes(turn, 60)
+            id, key = "c9d9f39a628a4460bf740d08c18a4fea", by_aes(turn, 60, opens)
             costs = value(5, b"R", struct.pack("<Q", 60))
         else:
             id, kind = {"Argon2d": ("ef636ddf8c29444b91f7a9a403e30a0c", Type.D),
                         "Argon2id": ("9e298b1956db4773b23dfc3ec6f0a1e6", Type.ID)}[kdf]
-            key = hash_secret_raw(hashlib.sha256(hashlib.sha256(PASSWORD).digest()).digest(), turn, 2, 64, 2, 32, kind)
+            key = hash_secret_raw(opens, turn, 2, 64, 2, 32, kind)
             costs = value(5, b"M", struct.pack("<Q", 64 << 10)) + value(5, b"I", struct.pack("<Q", 2))
             costs += value(4, b"P", struct.pack("<I", 2)) + value(4, b"V", struct.pack("<I", 0x13))
         costs = struct.pack("<H", 0x100) + value(0x42, b"$UUID", bytes.fromhex(id)) + value(0x42, b"S", turn) + costs + b"\0"
@@ -994,6 +1021,55 @@ def keepass():
     four_by_hand("keepass-4-twofish.kdbx", xml, "Twofish", "Argon2d")
     four_by_hand("keepass-4-plain.kdbx", xml, packed=False)
     four_by_hand("keepass-4-spoilt.kdbx", xml, packed=False, spoil=lambda file: file[:-100] + bytes([file[-100] ^ 1]) + file[-99:])
+    # Key files: the same key in four forms, and a file that is none of them and counts by its hash.
+    key = salt("keepass key file", 32)
+    digits = key.hex().upper()
+    groups = " ".join(digits[at:at + 8] for at in range(0, 64, 8))
+    check = hashlib.sha256(key).hexdigest()[:8].upper()
+    newer = (f'\ufeff<?xml version="1.0" encoding="utf-8"?>\n<KeyFile>\n\t<Meta>\n\t\t<Version>2.0</Version>\n\t</Meta>\n\t<Key>\n'
+             f'\t\t<Data Hash="{check}">\n\t\t\t{groups[:35]}\n\t\t\t{groups[36:]}\n\t\t</Data>\n\t</Key>\n</KeyFile>\n')
+    write("keepass-key-32.key", key)
+    write("keepass-key-64.key", digits.lower().encode())
+    write("keepass-key-1.key", (f'<?xml version="1.0" encoding="utf-8"?>\n<KeyFile><Meta><Version>1.00</Version></Meta>'
+                                f'<Key><Data>{b64(key)}</Data></Key></KeyFile>').encode())
+    write("keepass-key-2.keyx", newer.encode())
+    write("keepass-key-2-spoilt.keyx", newer.replace(groups[:8], groups[:7] + ("0" if groups[7] != "0" else "1")).encode())
+    write("keepass-key-any.txt", b"a picture of the cat, for example")
+    both = composite(by_password, key)
+    three("keepass-3-key-file.kdbx", document("keepass-3-key-file.kdbx", entries), opens=both)
+    four_by_hand("keepass-4-key-file.kdbx", document("keepass-4-key-file", entries), "ChaCha20", "Argon2id", opens=both)
+    four_by_hand("keepass-4-key-alone.kdbx", document("keepass-4-key-alone", entries), opens=composite(key))
+    by_any = hashlib.sha256(b"a picture of the cat, for example").digest()
+    four_by_hand("keepass-4-key-any.kdbx", document("keepass-4-key-any", entries), opens=composite(by_password, by_any))
+
+    # The same as XML, as both programs export it; one of them marks what it hides in memory.
+    def exported(name, inside, bin="AAAAAAAAAAAAAAAAAAAAAA=="):
+        return write(name, (f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<KeePassFile>\n\t<Meta>'
+                     f'<RecycleBinEnabled>True</RecycleBinEnabled><RecycleBinUUID>{bin}</RecycleBinUUID></Meta>\n\t<Root>\n'
+                     f'<Group><UUID>{b64(salt(name, 16))}</UUID><Name>Root</Name>{inside}</Group>'
+                     '<DeletedObjects/></Root>\n</KeePassFile>\n').encode())
+
+    def as_xml(at, title, user, texts, more="", how='ProtectInMemory="True"'):
+        strings = f"<String><Key>Title</Key><Value>{title}</Value></String><String><Key>UserName</Key><Value>{user}</Value></String>"
+        strings += "".join(f"<String><Key>{k}</Key><Value {how}>{html.escape(v)}</Value></String>" for k, v in texts.items())
+        return f"<Entry><UUID>{b64(salt(f'xml {at}', 16))}</UUID>{strings}{more}</Entry>"
+
+    def group(name, inside, at):
+        return f"<Group><UUID>{at}</UUID><Name>{name}</Name>{inside}</Group>"
+
+    bin = b64(salt("xml bin", 16))
+    note = f"<String><Key>Notes</Key><Value>{NOTE}</Value></String>"
+    history = "<History>" + as_xml("h", "old", "", fields(1)) + "</History>"
+    inside = "".join(as_xml(n, *ACCOUNTS[n - 1][1:3], fields(n), history * (n == 3)) for n in (3, 4, 5, 6, 7, 8))
+    inside += group(GROUPS[0], as_xml(1, *ACCOUNTS[0][1:3], fields(1), note), b64(salt("xml g1", 16)))
+    inside += group(GROUPS[1], as_xml(2, *ACCOUNTS[1][1:3], fields(2)), b64(salt("xml g2", 16)))
+    inside += group("Recycle Bin", as_xml("thrown", "old", "thrown away", fields(1)), bin)
+    exported("keepass.xml", inside, bin)
+    inside = "".join(as_xml(at, title, "", texts) for at, (title, texts) in enumerate(odd))
+    exported("keepass-odd.xml", inside + as_xml("sealed", "sealed", "", {"otp": "c2VhbGVk"}, how='Protected="True"'))
+    exported("keepass-deep.xml", "<Group>" * 200 + "</Group>" * 200)
+    write("keepass-entities.xml", b'<?xml version="1.0"?><!DOCTYPE KeePassFile [<!ENTITY a "aaaa">]><KeePassFile><Root><Group><Name>&a;</Name></Group></Root></KeePassFile>')
+    write("keepass-nothing.xml", b'<?xml version="1.0"?>\n<KeePassFile><Meta/></KeePassFile>')
     # What unpacks to more than a file may have: all of it, or one attachment.
     three("keepass-3-bomb.kdbx", bytes(65 << 20))
     four_by_hand("keepass-4-bomb.kdbx", bytes(65 << 20))
@@ -1057,6 +1133,8 @@ def otp_client():
     write("otpclient.bin", three(text))
     write("otpclient-2.bin", database(later, (1, 8192, 1), text + b"\0"))
     write("otpclient-2-first.bin", database(two, (4, 131072, 4), text + b"\0"))  # before costs were in the file
+    cheap = two + numbers("<", (1, 64, 1))
+    write("otpclient-2-cheap.bin", database(cheap, (1, 64, 1), text + b"\0"))
     # The password is "pässword", of which the app took eight bytes for eight characters.
     write("otpclient-2-length.bin", database(later, (1, 8192, 1), text, "pässword".encode()[:8]))
     write("otpclient-newer.bin", three(text, version=4))

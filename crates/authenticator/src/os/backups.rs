@@ -16,6 +16,7 @@ const MOST_NAMES: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct DiskBackups {
     data_dir: PathBuf,
+    only_where_told: bool,
 }
 
 impl DiskBackups {
@@ -23,12 +24,24 @@ impl DiskBackups {
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
             data_dir: data_dir.into(),
+            only_where_told: false,
         }
+    }
+
+    /// For a vault that somebody keeps in a folder of its own: a script's, a test's, one on a stick. Its backups have no
+    /// business among this person's, so they go only where it is told: docs/decisions/0221.
+    #[must_use]
+    pub fn only_where_told(mut self) -> Self {
+        self.only_where_told = true;
+        self
     }
 }
 
 impl BackupFolder for DiskBackups {
     fn usual(&self) -> Option<String> {
+        if self.only_where_told {
+            return None;
+        }
         let dirs = directories::UserDirs::new()?;
         let documents = dirs.document_dir().unwrap_or(dirs.home_dir()).to_owned();
         let elsewhere = std::iter::once(documents.clone())
@@ -36,6 +49,10 @@ impl BackupFolder for DiskBackups {
             .find(|place| off_the_disk_of(&self.data_dir, place) && may_be_written(place));
         let folder = elsewhere.unwrap_or(documents).join(FOLDER);
         Some(folder.to_str()?.to_owned())
+    }
+
+    fn only_where_told(&self) -> bool {
+        self.only_where_told
     }
 
     fn names(&self, folder: &str) -> Result<Vec<String>, FileError> {

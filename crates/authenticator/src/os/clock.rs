@@ -11,6 +11,7 @@ use crate::ports::Clock;
 pub struct SystemClock;
 
 impl Clock for SystemClock {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     fn now(&self) -> UnixTime {
         // A clock before 1970 is a flat battery. RFC 6238 has no negative steps, so it reads as the first second.
         let since = SystemTime::now()

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use couchkey_vault::Half;
+use couchkey_vault::{Half, format::FILE_MAGIC};
 
 use crate::ports::{FileError, FileLock, VaultFile};
 
@@ -67,12 +67,28 @@ impl VaultFile for DiskFile {
             // Whoever wrote these is dead: a living writer would hold the lock.
             sweep(&self.dir);
             sweep(&self.dir.join(KEYRING_DIR));
+            for half in Half::BOTH {
+                // A folder that a link leads to is not locked by us alone.
+                let path = self.path(half);
+                match followed(&path) {
+                    Ok(at) if at != path => sweep_abandoned(folder_of(&at)),
+                    _ => {}
+                }
+            }
         }
         Ok(Box::new(Held { _file: file }))
     }
 
     fn read(&self, half: Half) -> Result<Option<Vec<u8>>, FileError> {
-        read_whole(&self.path(half), LARGEST_VAULT)
+        let path = self.path(half);
+        let at = followed(&path).map_err(unreadable)?;
+        match read_whole(&at, LARGEST_VAULT).map_err(unreadable)? {
+            // A disk that is not plugged in, most often: that is no vault that was never made.
+            None if at != path => Err(FileError::LostLink),
+            None if is_lost(&self.dir) => Err(FileError::LostFolder),
+            Some(bytes) if at != path && !may_be_ours(&bytes) => Err(FileError::LinkToOther),
+            bytes => Ok(bytes),
+        }
     }
 
     fn write(&self, half: Half, bytes: &[u8]) -> Result<(), FileError> {
@@ -80,13 +96,22 @@ impl VaultFile for DiskFile {
             return Err(FileError::TooLarge);
         }
         make_dir(&self.dir)?;
-        replace(&self.path(half), bytes)
+        // The file behind a link is replaced, so that the link stays one.
+        let at = followed(&self.path(half))?;
+        if !folder_of(&at).is_dir() {
+            return Err(FileError::LostLink);
+        }
+        if at != self.path(half) && !may_be_ours(&beginning(&at)?) {
+            return Err(FileError::LinkToOther);
+        }
+        replace(&at, bytes)
     }
 
     fn set_aside(&self) -> Result<(), FileError> {
         for half in Half::BOTH {
             let from = self.path(half);
-            if !plain_or_absent(&from)? {
+            // A link is put aside as a link: what it leads to stays where it is.
+            if followed(&from)? == from && !plain_or_absent(&from)? {
                 continue;
             }
             let name = format!("vault.{}", half.letter());
@@ -100,10 +125,23 @@ impl VaultFile for DiskFile {
         sync_dir(&self.dir).map_err(|error| from_io(&error))
     }
 
+    fn is_at(&self, place: &str) -> bool {
+        let there = DiskFile::new(place);
+        Half::BOTH
+            .into_iter()
+            .any(|half| match fs::symlink_metadata(there.path(half)) {
+                Ok(_) => true,
+                Err(error) => {
+                    !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+                }
+            })
+    }
+
     fn stamp(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         for half in [Half::A, Half::B] {
-            match fs::symlink_metadata(self.path(half)) {
+            let path = self.path(half);
+            match fs::symlink_metadata(followed(&path).unwrap_or(path)) {
                 Ok(meta) => identity(&meta).hash(&mut hasher),
                 Err(error) => error.kind().hash(&mut hasher),
             }
@@ -130,11 +168,105 @@ const ABANDONED: Duration = Duration::from_secs(60 * 60);
 const TEMP_PREFIX: &str = ".couchkey-";
 const TEMP_SUFFIX: &str = ".tmp";
 
+/// Where a file of the vault lies: a symbolic link that is the person's own is followed, to put the vault into a folder
+/// that is synced, say. Anybody else's could make us read, or write over, what is not theirs to name.
+fn followed(path: &Path) -> Result<PathBuf, FileError> {
+    const MOST: usize = 8;
+    let mut at = path.to_owned();
+    for _ in 0..MOST {
+        match fs::symlink_metadata(&at) {
+            Ok(meta) if meta.is_symlink() => {
+                if !is_ours(&meta) {
+                    return Err(FileError::ForeignLink);
+                }
+                let to = fs::read_link(&at).map_err(|error| from_io(&error))?;
+                at = folder_of(&at).join(to);
+            }
+            Ok(_) => return Ok(at),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(at),
+            Err(error) => return Err(from_io(&error)),
+        }
+    }
+    // In a circle.
+    Err(FileError::LostLink)
+}
+
+/// Whether a folder is not there because a link leads nowhere: what it has is on a disk that is not plugged in.
+fn is_lost(dir: &Path) -> bool {
+    // Without a slash at its end, which would ask for what the link leads to.
+    let dir: PathBuf = dir.components().collect();
+    let there = dir.ancestors().find_map(|dir| {
+        let meta = fs::symlink_metadata(dir).ok()?;
+        Some((dir, meta))
+    });
+    there.is_some_and(|(dir, meta)| meta.is_symlink() && !dir.exists())
+}
+
+/// Whether a file behind a link may be written over: it is a vault's, whole or not, or there is nothing in it. A link that
+/// was made by mistake must not cost somebody their letters.
+fn may_be_ours(bytes: &[u8]) -> bool {
+    bytes.is_empty() || bytes.starts_with(&FILE_MAGIC)
+}
+
+/// As much of a plain file as [`may_be_ours`] looks at; nothing where there is none.
+fn beginning(path: &Path) -> Result<Vec<u8>, FileError> {
+    let mut bytes = Vec::new();
+    if let Some((file, _)) = open_plain(path)? {
+        file.take(FILE_MAGIC.len() as u64)
+            .read_to_end(&mut bytes)
+            .map_err(|error| from_io(&error))?;
+    }
+    Ok(bytes)
+}
+
+/// Made by this person, or by the administrator, who needs no link to do harm.
+#[cfg(unix)]
+fn is_ours(meta: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    meta.uid() == rustix::process::geteuid().as_raw() || meta.uid() == 0
+}
+
+/// Making a link is a right of its own there.
+#[cfg(not(unix))]
+fn is_ours(_meta: &Metadata) -> bool {
+    true
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// What "denied" is called where nothing was to be written.
+fn unreadable(error: FileError) -> FileError {
+    match error {
+        FileError::Denied => FileError::Unreadable,
+        error => error,
+    }
+}
+
 /// The whole of a plain file of at most `most` bytes; `None` when it is absent.
 ///
 /// The length is looked at before a byte is read. A link, folder, pipe or device in its place is an error, and opening
 /// one does not wait for somebody at the other end.
 pub(super) fn read_whole(path: &Path, most: u64) -> Result<Option<Vec<u8>>, FileError> {
+    let Some((file, length)) = open_plain(path)? else {
+        return Ok(None);
+    };
+    if length > most {
+        return Err(FileError::TooLarge);
+    }
+    let mut bytes = Vec::with_capacity(length as usize);
+    file.take(most + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| from_io(&error))?;
+    if bytes.len() as u64 > most {
+        return Err(FileError::TooLarge);
+    }
+    Ok(Some(bytes))
+}
+
+/// A plain file and its length; `None` when it is absent.
+fn open_plain(path: &Path) -> Result<Option<(File, u64)>, FileError> {
     if !plain_or_absent(path)? {
         return Ok(None);
     }
@@ -149,23 +281,13 @@ pub(super) fn read_whole(path: &Path, most: u64) -> Result<Option<Vec<u8>>, File
     // Asked again of the open file: the name may have changed hands in between.
     let meta = file.metadata().map_err(|error| from_io(&error))?;
     check_plain(&meta)?;
-    if meta.len() > most {
-        return Err(FileError::TooLarge);
-    }
-    let mut bytes = Vec::with_capacity(meta.len() as usize);
-    file.take(most + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|error| from_io(&error))?;
-    if bytes.len() as u64 > most {
-        return Err(FileError::TooLarge);
-    }
-    Ok(Some(bytes))
+    Ok(Some((file, meta.len())))
 }
 
 /// Puts `bytes` where `path` is, so that a crash at any moment leaves the old file or the new one: a temporary file in
 /// the same folder (0600, exclusive, with a name nobody can guess), fsync, rename, fsync of the folder.
 pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
-    let dir = path.parent().unwrap_or(Path::new("."));
+    let dir = folder_of(path);
     plain_or_absent(path)?;
     let write = || -> io::Result<()> {
         // Removes itself when anything below fails; `sweep` removes it when we are killed.
@@ -207,7 +329,12 @@ pub(super) fn make_dir(dir: &Path) -> Result<(), FileError> {
         builder.create(dir)?;
         dir.parent().map_or(Ok(()), sync_dir)
     };
-    make().map_err(|error| from_io(&error))
+    make().map_err(|error| match error.kind() {
+        _ if is_lost(dir) => FileError::LostFolder,
+        // `dir` or one of those that it is in.
+        ErrorKind::AlreadyExists => FileError::NotAFolder,
+        _ => from_io(&error),
+    })
 }
 
 /// `false` when there is nothing; an error when there is something else than a plain file.
@@ -230,8 +357,20 @@ fn check_plain(meta: &Metadata) -> Result<(), FileError> {
     }
 }
 
+/// Whether something lies there that is no plain file.
+pub(super) fn is_no_file(error: FileError) -> bool {
+    matches!(
+        error,
+        FileError::NotAFolder
+            | FileError::Failed(ErrorKind::IsADirectory | ErrorKind::InvalidInput)
+    )
+}
+
 fn open_lock(path: &Path) -> Result<File, FileError> {
-    plain_or_absent(path)?;
+    plain_or_absent(path).map_err(|error| match error {
+        error if is_no_file(error) => FileError::BadLock,
+        error => error,
+    })?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     open_plainly(&mut options);
@@ -311,6 +450,7 @@ pub(super) fn sweep_abandoned(dir: &Path) {
         let ours = name.starts_with(TEMP_PREFIX) && name.ends_with(TEMP_SUFFIX);
         let abandoned = ours
             && entry.metadata().is_ok_and(|meta| {
+                #[expect(clippy::disallowed_methods, reason = "so is the file dated")]
                 let age = meta.modified().ok().and_then(|at| at.elapsed().ok());
                 meta.is_file() && age.is_some_and(|age| age > ABANDONED)
             });
@@ -376,6 +516,7 @@ pub(super) fn from_io(error: &io::Error) -> FileError {
             FileError::Full
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => FileError::Denied,
+        ErrorKind::NotADirectory => FileError::NotAFolder,
         kind => FileError::Failed(kind),
     }
 }

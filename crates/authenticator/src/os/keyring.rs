@@ -2,21 +2,30 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
+use std::{fs, io};
 
 use data_encoding::HEXLOWER;
 use zeroize::Zeroizing;
 
 use super::file;
-use crate::ports::{FileError, Keyring, KeyringError};
+use crate::ports::{FileError, Keyring, KeyringError, check_text};
 
+#[cfg(not(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+)))]
+mod native;
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
+#[path = "keyring/secret_service.rs"]
 mod native;
 
-/// The longest entry that every keyring takes, in bytes: Windows takes 2,560.
-pub const LONGEST_EVERYWHERE: usize = 2_500;
 /// The longest entry where the keyring sets no limit of its own: docs/decisions/0192.
 pub const LONGEST_ENTRY: usize = couchkey_vault::format::MAX_ENTRY;
 
@@ -32,6 +41,20 @@ pub struct SystemKeyring {
     given_up: &'static Mutex<GivenUp>,
 }
 
+/// How long this process waits for an answer, and what it does meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub struct Waiting {
+    /// Then the call is given up.
+    pub most: Duration,
+    /// Called once, when an answer takes longer than a keyring takes that has nobody to ask.
+    pub tell: fn(),
+}
+
+static WAITING: OnceLock<Waiting> = OnceLock::new();
+
+/// What a keyring that asks nobody takes at most on a busy machine.
+const SOON: Duration = Duration::from_secs(2);
+
 /// What [`SystemKeyring::state`] found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum KeyringState {
@@ -44,13 +67,19 @@ pub enum KeyringState {
 }
 
 impl SystemKeyring {
-    /// Connects, and waits up to 60 seconds for each call.
+    /// For whoever has a person to talk to, or knows that there is none: said once, at the start of a program.
+    pub fn waits(waiting: Waiting) {
+        let _ = WAITING.set(waiting);
+    }
+
+    /// Connects, and waits up to 60 seconds for each call, or what [`waits`](Self::waits) says.
     ///
     /// # Errors
     /// [`KeyringError::Unavailable`] where there is no keyring, [`KeyringError::TimedOut`] when it does not answer.
     /// A locked one is no error here.
     pub fn connect() -> Result<Self, KeyringError> {
-        Self::connect_within(Duration::from_secs(60))
+        let most = WAITING.get().map(|waiting| waiting.most);
+        Self::connect_within(most.unwrap_or(Duration::from_secs(60)))
     }
 
     /// Connects, and waits up to `timeout` for each call.
@@ -115,7 +144,7 @@ impl SystemKeyring {
             let _ = tell.send(connection.run(&job));
         }));
         let outcome = match sent {
-            Ok(()) => answer.recv_timeout(self.timeout),
+            Ok(()) => self.wait(&answer),
             Err(_) => Err(RecvTimeoutError::Disconnected),
         };
         match outcome {
@@ -130,6 +159,22 @@ impl SystemKeyring {
                 Err(KeyringError::Failed)
             }
         }
+    }
+}
+
+impl SystemKeyring {
+    /// Waits for an answer, and tells when it does not come soon.
+    fn wait<T>(&self, answer: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        let soon = SOON.min(self.timeout);
+        match (answer.recv_timeout(soon), WAITING.get()) {
+            (Err(RecvTimeoutError::Timeout), Some(waiting)) if soon < self.timeout => {
+                static TOLD: Once = Once::new();
+                TOLD.call_once(waiting.tell);
+            }
+            (Err(RecvTimeoutError::Timeout), _) => {}
+            (outcome, _) => return outcome,
+        }
+        answer.recv_timeout(self.timeout.saturating_sub(soon))
     }
 }
 
@@ -164,6 +209,14 @@ impl Keyring for SystemKeyring {
         let entry = entry.to_owned();
         self.call(move |store| store.delete(&entry))
     }
+
+    fn try_again(&self) {
+        // A keyring that does not answer says so at the call that follows.
+        let _ = self.call(|store| {
+            store.try_again();
+            Ok(())
+        });
+    }
 }
 
 /// One file for each entry in a folder of the vault's own, for systems without a keyring.
@@ -189,20 +242,20 @@ impl FileKeyring {
         if entry.len() > LONGEST_NAME {
             return Err(KeyringError::TooLong);
         }
-        let name = format!("entry-{}", HEXLOWER.encode(entry.as_bytes()));
+        let name = format!("{ENTRY}{}", HEXLOWER.encode(entry.as_bytes()));
         Ok(self.dir.join(name))
     }
 }
 
 impl Keyring for FileKeyring {
     fn get(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
-        let bytes = file::read_whole(&self.path(entry)?, LONGEST_ENTRY as u64);
-        bytes
-            .map(|bytes| bytes.map(Zeroizing::new))
-            .map_err(|error| match error {
-                FileError::Denied => KeyringError::Denied,
-                _ => KeyringError::Failed,
-            })
+        match file::read_whole(&self.path(entry)?, LONGEST_ENTRY as u64) {
+            Ok(bytes) => Ok(bytes.map(Zeroizing::new)),
+            Err(FileError::Denied) => Err(KeyringError::FolderDenied),
+            // There are no keys in here whose absence could be taken for the end of a vault: what cannot be read is a
+            // damaged copy, as a half of the file is, and not a reason to refuse the whole ones.
+            Err(_) => Ok(Some(Zeroizing::default())),
+        }
     }
 
     fn longest_entry(&self) -> usize {
@@ -223,27 +276,43 @@ impl Keyring for FileKeyring {
     fn delete(&self, entry: &str) -> Result<(), KeyringError> {
         file::remove(&self.path(entry)?).map_err(unwritable)
     }
+
+    fn list(&self) -> Result<Option<Vec<String>>, KeyringError> {
+        let files = match fs::read_dir(&self.dir) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Some(Vec::new())),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(KeyringError::Denied);
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+                return Err(KeyringError::NotAFile);
+            }
+            Err(_) => return Err(KeyringError::Failed),
+        };
+        let mut names = Vec::new();
+        for file in files {
+            let name = file.map_err(|_| KeyringError::Failed)?.file_name();
+            let hex = name.to_str().and_then(|name| name.strip_prefix(ENTRY));
+            let bytes = hex.and_then(|hex| HEXLOWER.decode(hex.as_bytes()).ok());
+            names.extend(bytes.and_then(|bytes| String::from_utf8(bytes).ok()));
+        }
+        Ok(Some(names))
+    }
 }
+
+/// What the name of an entry's file begins with.
+const ENTRY: &str = "entry-";
 
 /// As hexadecimal it must fit in a file's name of 255 bytes.
 const LONGEST_NAME: usize = 120;
 
 fn unwritable(error: FileError) -> KeyringError {
     match error {
-        FileError::Denied => KeyringError::Denied,
+        FileError::Denied => KeyringError::FolderDenied,
+        FileError::Full => KeyringError::Full,
+        error if file::is_no_file(error) => KeyringError::NotAFile,
         _ => KeyringError::Storage,
     }
-}
-
-/// What a keyring takes: no more than it has room for, and ASCII because KDE's wallet keeps text only.
-pub(crate) fn check_text(text: &[u8], longest: usize) -> Result<(), KeyringError> {
-    if text.len() > longest {
-        return Err(KeyringError::TooLong);
-    }
-    if !text.is_ascii() {
-        return Err(KeyringError::Failed);
-    }
-    Ok(())
 }
 
 /// One connection to the system's keyring; lives on the worker's thread.
@@ -252,6 +321,8 @@ trait Store {
     fn set(&mut self, entry: &str, text: &[u8]) -> Result<(), Failure>;
     fn delete(&mut self, entry: &str) -> Result<(), Failure>;
     fn state(&mut self) -> Result<KeyringState, Failure>;
+    /// Forgets that somebody said no.
+    fn try_again(&mut self) {}
 }
 
 /// Why a call failed, and whether a new connection could do better (the service was restarted, say).

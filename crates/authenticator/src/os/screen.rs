@@ -1,8 +1,10 @@
-//! A grey picture of every monitor, to find the QR codes on them.
+//! Screen capture: a grey picture of every monitor, to find the QR codes on them.
 //!
 //! A screen may show secrets: the colours are wiped as soon as they are grey, and a [`Grey`] wipes itself.
 
-use crate::qr::Grey;
+use couchkey_qr::Grey;
+
+use crate::ports::{Screen, ScreenError};
 
 #[cfg(all(
     unix,
@@ -15,32 +17,23 @@ mod portal;
 ))]
 mod x11;
 
-/// Why there is no picture of the screen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScreenError {
-    /// This system gives programs no picture of the screen, or there is no screen.
-    #[error("this system gives no picture of the screen")]
-    Unsupported,
-    /// A person or a policy said no, or nobody answered when asked.
-    #[error("looking at the screen was not allowed")]
-    Denied,
-    /// It should have worked and did not.
-    #[error("the picture of the screen failed")]
-    Failed,
+/// The screen of this system: by the desktop portal under Wayland, from the X server under X11, and as Windows and macOS
+/// give it. A phone's system gives no app a picture of the others.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemScreen;
+
+impl Screen for SystemScreen {
+    fn capture(&self) -> Result<Vec<Grey>, ScreenError> {
+        capture()
+    }
 }
 
-/// What every monitor shows now: one picture each, or one of all together where the system does it so.
-///
 /// Under Wayland the desktop may ask the person first; that is waited for, for a minute.
-///
-/// # Errors
-/// [`ScreenError`]; under Wayland there is no way around the desktop's own answer.
 #[cfg(all(
     unix,
     not(any(target_os = "macos", target_os = "ios", target_os = "android"))
 ))]
-pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+fn capture() -> Result<Vec<Grey>, ScreenError> {
     let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if set("WAYLAND_DISPLAY") {
         // The X server beside a Wayland desktop shows a black root window, so it is not even tried.
@@ -52,12 +45,9 @@ pub fn capture() -> Result<Vec<Grey>, ScreenError> {
     }
 }
 
-/// What every monitor shows now, one picture each.
-///
-/// # Errors
-/// [`ScreenError`]. macOS does not say that it has not been allowed: it shows the desktop without its windows.
+/// One picture each. macOS does not say that it has not been allowed: it shows the desktop without its windows.
 #[cfg(any(windows, target_os = "macos"))]
-pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+fn capture() -> Result<Vec<Grey>, ScreenError> {
     let monitors = xcap::Monitor::all().map_err(|_| ScreenError::Failed)?;
     if monitors.is_empty() {
         return Err(ScreenError::Unsupported);
@@ -75,12 +65,8 @@ pub fn capture() -> Result<Vec<Grey>, ScreenError> {
     monitors.iter().map(picture).collect()
 }
 
-/// A phone's system gives no app a picture of the others.
-///
-/// # Errors
-/// Always [`ScreenError::Unsupported`].
 #[cfg(any(target_os = "android", target_os = "ios"))]
-pub fn capture() -> Result<Vec<Grey>, ScreenError> {
+fn capture() -> Result<Vec<Grey>, ScreenError> {
     Err(ScreenError::Unsupported)
 }
 

@@ -1,24 +1,9 @@
-//! What a shell may see of backups, of getting everything back, and of the proof that it would come back.
+//! Backups as a shell sees them: where they go, which there are, what restoring would do, and the drill that proves them.
 
 use serde::{Deserialize, Serialize};
 
-use super::{RecoveryKeyView, Status};
+use super::status::Status;
 use crate::error::ErrorReport;
-
-/// Something that may get a person out of trouble.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
-#[serde(rename_all = "snake_case")]
-pub enum Way {
-    /// The same again, after what the hint says.
-    Retry,
-    /// The recovery key from the sheet.
-    RecoveryKey,
-    /// The passphrase.
-    Passphrase,
-    /// A backup file, with the recovery key or its passphrase.
-    Backup,
-}
 
 /// Where backups go.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +33,7 @@ pub struct BackupsView {
     pub opens_with_passphrase: bool,
     /// That passphrase is one for backups alone.
     pub has_backup_passphrase: bool,
-    /// What is in the folder, the newest first: at most some dozens.
+    /// What is in the folder, the newest first by what is in it, whatever its date; what is damaged comes last.
     pub backups: Vec<BackupRow>,
     /// What keeps backups from being made, and what helps.
     pub problem: Option<ErrorReport>,
@@ -65,10 +50,46 @@ pub struct BackupRow {
     pub name: String,
     /// Unix time at which it was made.
     pub made_at: u32,
-    /// Whole days since then.
-    pub days_old: u32,
+    /// Whole days since then; `None` where the date is wrong for certain.
+    pub days_old: Option<u32>,
+    /// Whether that date can be right.
+    pub dated: BackupDate,
+    /// Whether it opens, tried just now.
+    pub state: BackupState,
     /// It opens with today's recovery key. `false`: with the one that the person had then, or it cannot be read.
     pub current_key: bool,
+}
+
+/// Whether the date of a backup can be right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum BackupDate {
+    /// It can.
+    Plausible,
+    /// Of the future: this computer's clock, or the one that made it, was wrong.
+    Future,
+    /// From before Couchkey was made: the clock was wrong.
+    Past,
+}
+
+/// What came of opening a backup with the key of the vault that is open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "specta", derive(specta::Type))]
+#[serde(rename_all = "snake_case")]
+pub enum BackupState {
+    /// It is whole: its list opened, and every account in it.
+    Good,
+    /// It opened; accounts in it are damaged as they were in the vault.
+    InPart,
+    /// The file is as it was written, and was sealed before the vault got new keys: the vault's key does not open it.
+    OtherKey,
+    /// It does not open: it is cut off or spoilt, or the disk does not give it back.
+    Damaged,
+    /// A newer Couchkey made it.
+    Newer,
+    /// Nobody could try: the vault is locked.
+    Untried,
 }
 
 /// What is in a backup, and what of it is true.
@@ -178,12 +199,18 @@ pub struct Restored {
 pub struct DrillView {
     /// The vault, opened with the recovery key as if everything else were lost.
     pub vault: DrillPart,
-    /// The newest backup, opened with the recovery key; `None` where there is none.
+    /// The newest backup that opens, opened with the recovery key; `None` where there is none.
     pub backup: Option<DrillPart>,
     /// Unix time at which the backup was made.
     pub backup_made_at: Option<u32>,
     /// Why the backup could not be tried.
     pub backup_problem: Option<ErrorReport>,
+    /// Backups in the folder that are damaged: the names of their files.
+    pub damaged_backups: Vec<String>,
+    /// Entries of the keyring that were missing or damaged, and were written again from the file.
+    pub mended: u32,
+    /// Both copies of the vault, the files and the keyring, were looked at and are whole now.
+    pub both_whole: bool,
     /// Everything matched, and "proven" is written down with this Unix time.
     pub proven_at: Option<u32>,
 }
@@ -199,17 +226,4 @@ pub struct DrillPart {
     pub of: u32,
     /// Accounts on the list that it does not have: added since it was made.
     pub missing: u32,
-}
-
-/// What came of giving the vault new keys. The recovery key is shown this once.
-#[derive(Serialize)]
-#[cfg_attr(feature = "specta", derive(specta::Type))]
-#[serde(rename_all = "camelCase")]
-pub struct Rotated {
-    /// The new recovery key.
-    pub recovery_key: RecoveryKeyView,
-    /// The backups in the folder that whoever has the old recovery key can still open.
-    pub old_backups: Vec<BackupRow>,
-    /// The passphrase for backups ended; a new one has to be set.
-    pub backup_passphrase_ended: bool,
 }

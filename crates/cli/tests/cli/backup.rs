@@ -1,6 +1,9 @@
 //! Backups on the command line: made by themselves, verified, proven, restored on another machine; and new keys.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use crate::run::{Home, STREAM_TV};
 
@@ -14,13 +17,24 @@ fn key_in(text: &str) -> String {
     key.join("-")
 }
 
-/// A vault with one account, and its recovery key.
+/// A vault with one account, a folder for its backups, and its recovery key.
 fn with_key() -> (Home, String) {
     let home = Home::with(&[STREAM_TV]);
     let made = home.run(&["recovery-key"], "");
     assert_eq!(made.code, 0, "{}", made.stderr);
     let key = key_in(&made.stdout);
+    let folder = home.file("Couchkey backups");
+    let told = home.run(&["backup", "--auto", folder.to_str().unwrap()], "");
+    assert_eq!(told.code, 0, "{}", told.stderr);
     (home, key)
+}
+
+/// Flips one bit of a file.
+fn spoil(file: &Path) {
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(file, bytes).unwrap();
 }
 
 fn files(folder: PathBuf) -> Vec<PathBuf> {
@@ -34,8 +48,11 @@ fn files(folder: PathBuf) -> Vec<PathBuf> {
 fn a_change_makes_a_backup_by_itself_and_a_look_at_the_list_makes_none() {
     let (home, key) = with_key();
     let folder = home.file("Couchkey backups");
+    let before = files(folder.clone());
+    let edited = home.run(&["edit", "stream", "--note", "kitchen"], "");
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
     let made = files(folder.clone());
-    assert!(!made.is_empty(), "each command that changed something");
+    assert_ne!(made, before, "each command that changed something");
     assert_eq!(home.run(&["list"], "").code, 0, "a look");
     assert_eq!(files(folder), made, "changes nothing");
     let newest = made.last().unwrap().to_str().unwrap();
@@ -84,7 +101,7 @@ fn a_backup_goes_where_it_is_told_and_comes_back_on_another_machine() {
     assert_eq!(
         home.json(&["backup", "--list"], "")["provenAt"],
         drill["provenAt"],
-        "kept"
+        "kept, with the time that was said"
     );
 
     let other = Home::new();
@@ -165,5 +182,133 @@ fn new_keys_end_the_older_recovery_key() {
     assert_eq!(
         newest, true,
         "a backup with the new key was made by itself: {list}"
+    );
+}
+
+#[test]
+fn one_bit_flipped_in_the_newest_backup_then_remove_old_deletes_nothing_good() {
+    let (home, old) = with_key();
+    let folder = home.file("Couchkey backups");
+    let good = files(folder.clone());
+    assert_eq!(home.run(&["recovery-key"], "").code, 0, "a newer key");
+    let newer = files(folder.clone());
+    let newer: Vec<_> = newer.iter().filter(|file| !good.contains(file)).collect();
+    assert_eq!(newer.len(), 1, "and a backup that opens with it");
+    spoil(newer[0]);
+    let refused = home.run(&["--json", "backup", "--remove-old"], "");
+    assert_eq!(
+        (refused.code, refused.error()),
+        (1, "no_backup".to_owned()),
+        "nothing takes their place"
+    );
+    for file in &good {
+        let report = home.json(&["verify-backup", file.to_str().unwrap()], &old);
+        assert_eq!(report["intact"], true, "still there, and good: {report}");
+    }
+    let list = home.run(&["backup", "--list"], "");
+    let damaged = newer[0].file_name().unwrap().to_str().unwrap();
+    let line = list.stdout.lines().find(|line| line.contains(damaged));
+    assert!(
+        line.is_some_and(|line| line.contains("DAMAGED")),
+        "{list:?}"
+    );
+    assert!(list.stdout.contains("couchkey backup"), "with a cure");
+    let doctor = home.run(&["doctor"], "");
+    assert_eq!(doctor.code, 1, "{}", doctor.stdout);
+    assert!(doctor.stdout.contains(damaged), "{}", doctor.stdout);
+
+    assert_eq!(home.run(&["backup"], "").code, 0, "one that opens");
+    let removed = home.json(&["backup", "--remove-old"], "");
+    assert_eq!(removed["removed"], good.len(), "now they may go");
+}
+
+#[test]
+fn a_new_recovery_key_says_what_the_older_one_still_opens() {
+    let (home, old) = with_key();
+    let before = files(home.file("Couchkey backups"));
+    let kept = home.file("kept.couchkey");
+    fs::copy(&before[0], &kept).unwrap();
+    let made = home.run(&["recovery-key"], "");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let count = format!(
+        "Backups that the older recovery key still opens: {}",
+        before.len()
+    );
+    for said in [
+        count.as_str(),
+        "can open this vault, too",
+        "couchkey new-keys",
+        "couchkey backup --remove-old",
+    ] {
+        assert!(made.stderr.contains(said), "{said}: {}", made.stderr);
+    }
+    // And it is so, until there are new keys.
+    let refused = home.run(&["--json", "recover"], &old);
+    assert_eq!(refused.error(), "wrong_recovery_key", "not by itself");
+    let report = home.json(&["verify-backup", kept.to_str().unwrap()], &old);
+    assert_eq!(report["accounts"], 1, "with such a backup: {report}");
+}
+
+#[test]
+fn a_vault_elsewhere_makes_no_backup_by_itself_unless_it_is_told_a_folder_and_says_so_once() {
+    let home = Home::new();
+    let usual = home.file("Couchkey backups");
+    let made = home.run(&["init"], "");
+    assert_eq!(made.code, 0, "{}", made.stderr);
+    let said = "couchkey backup --auto FOLDER";
+    assert_eq!(made.stderr.matches(said).count(), 1, "{}", made.stderr);
+    for name in ["A", "B", "C"] {
+        let link = format!(
+            "otpauth://totp/TV:person{name}?secret=GEZDGNBVGY3TQOJQ{}&issuer=TV",
+            name.repeat(8)
+        );
+        let added = home.run(&["add", "-"], &link);
+        assert_eq!(added.code, 0, "{}", added.stderr);
+        assert!(
+            !added.stderr.contains("backup"),
+            "not after each change: {}",
+            added.stderr
+        );
+    }
+    assert!(!usual.exists(), "none among this person's");
+    let doctor = home.run(&["doctor"], "");
+    assert!(doctor.stdout.contains(said), "{}", doctor.stdout);
+    let list = home.run(&["backup", "--list"], "");
+    assert!(list.stdout.contains(said), "{}", list.stdout);
+    let refused = home.run(&["--json", "backup"], "");
+    assert_eq!(
+        (refused.code, refused.error()),
+        (1, "backup_folder_not_chosen".to_owned()),
+        "where to?"
+    );
+    let once = home.file("once");
+    let there = home.run(&["backup", "--to", once.to_str().unwrap()], "");
+    assert_eq!(there.code, 0, "{}", there.stderr);
+    assert_eq!(files(once).len(), 1, "this once, there");
+    let told = home.file("told");
+    let told_it = home.run(&["backup", "--auto", told.to_str().unwrap()], "");
+    assert_eq!(told_it.code, 0, "{}", told_it.stderr);
+    let before = files(told.clone());
+    let edited = home.run(&["remove", "personB"], "");
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    assert_ne!(files(told), before, "by itself, from now on");
+    assert!(!usual.exists(), "and still none there");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_link_to_the_usual_folder_is_no_vault_elsewhere() {
+    let home = Home::new();
+    let usual = home.file(".local/share/couchkey");
+    fs::create_dir_all(&usual).unwrap();
+    std::os::unix::fs::symlink(&usual, home.file("vault")).unwrap();
+    let mut init = home.command(&["--passphrase-fd", "3", "init"]);
+    let made = init.env_remove("XDG_DATA_HOME").output().unwrap();
+    assert!(made.status.success(), "{made:?}");
+    assert!(usual.join("vault.a").exists() || usual.join("vault.b").exists());
+    assert_eq!(
+        files(home.file("Couchkey backups")).len(),
+        1,
+        "its backup is where this person's are"
     );
 }

@@ -2,7 +2,9 @@
 
 mod backup;
 mod inspect;
+mod places;
 mod run;
+mod television;
 mod terminal;
 mod transfer;
 mod vault;

@@ -1,11 +1,11 @@
 //! The built `couchkey` as a person or a script runs it: a data directory of its own, the file keyring, a passphrase.
 
 use std::{
+    ffi::OsString,
     fs,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
 };
 
 use serde_json::Value;
@@ -17,22 +17,24 @@ pub const SECRET: &str = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ";
 
 pub const STREAM_TV: &str = "otpauth://totp/StreamTV:fam-0042%40example.tv?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=StreamTV";
 
-/// A directory that goes away with the test.
+/// A directory that goes away with the test: what runs in it has its home, its temporary files and its sockets there.
 pub struct Home {
     pub path: PathBuf,
+    _folder: tempfile::TempDir,
 }
 
 impl Home {
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let path = std::env::temp_dir().join(format!(
-            "couchkey-cli-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        ));
-        fs::create_dir_all(&path).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().to_owned();
+        for name in ["tmp", "runtime"] {
+            fs::create_dir(path.join(name)).unwrap();
+        }
         fs::write(path.join("passphrase"), PASSPHRASE).unwrap();
-        Self { path }
+        Self {
+            path,
+            _folder: folder,
+        }
     }
 
     /// With a vault in it.
@@ -89,6 +91,7 @@ impl Home {
         // The shell opens descriptor 3, which Rust's standard library has no safe way to hand over.
         let mut command = Command::new("sh");
         command
+            .env_clear()
             .args([
                 "-c",
                 "exec \"$0\" \"$@\" 3<\"$HOME/passphrase\"",
@@ -97,17 +100,20 @@ impl Home {
             .args(["--keyring", "file", "--data-dir"])
             .arg(self.path.join("vault"))
             .args(arguments)
-            .env("HOME", &self.path)
-            .env_remove("COUCHKEY_DATA_DIR")
-            // Whatever a test does wrong, it never meets the keyring of whoever runs it.
-            .env_remove("DBUS_SESSION_BUS_ADDRESS");
+            .envs(self.environment());
         command
     }
-}
 
-impl Drop for Home {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
+    /// Whatever a test does wrong, it never meets the keyring, the display or the files of whoever runs it.
+    pub fn environment(&self) -> [(&'static str, OsString); 6] {
+        [
+            ("HOME", self.path.clone().into()),
+            ("TMPDIR", self.file("tmp").into()),
+            ("XDG_RUNTIME_DIR", self.file("runtime").into()),
+            ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+            ("LANG", "C.UTF-8".into()),
+            ("TERM", "xterm".into()),
+        ]
     }
 }
 

@@ -54,8 +54,122 @@ fn a_dry_run_says_everything_and_changes_nothing() {
     let again = home.run(&["import", path, "--yes"], "");
     assert_eq!(
         (again.code, again.stdout.as_str()),
-        (0, "Nothing new to add.\n"),
-        "{again:?}"
+        (1, "Nothing new to add.\n"),
+        "the one that is refused is still not here: {again:?}"
+    );
+}
+
+/// An export with these two entries, one with a code and `other`.
+fn bitwarden(other: &str) -> String {
+    let streaming = format!(
+        r#"{{"type":1,"name":"StreamTV","login":{{"username":"fam-0042","totp":"{SECRET}"}}}}"#
+    );
+    format!(r#"{{"encrypted":false,"folders":[],"items":[{streaming},{other}]}}"#)
+}
+
+#[test]
+fn an_import_ends_with_one_where_a_code_stays_behind_and_with_zero_where_none_does() {
+    let login = r#"{"type":1,"name":"Library","login":{"username":"me","password":"x"}}"#;
+    let note = r#"{"type":2,"name":"Wifi","notes":"behind the sofa","secureNote":{"type":0}}"#;
+    let odd = r#"{"type":1,"name":"Bank","login":{"totp":"otpauth://totp/B?secret=1"}}"#;
+    let motp =
+        r#"{"type":1,"name":"Office","login":{"totp":"motp://Office?secret=0123456789abcdef"}}"#;
+    for (what, other, reason, had_code) in [
+        (
+            "a login without a code",
+            login,
+            "no_one_time_password",
+            false,
+        ),
+        ("a note", note, "no_one_time_password", false),
+        ("a key that nobody could use", odd, "bad_secret", true),
+        (
+            "a kind that is not made here",
+            motp,
+            "unsupported_type",
+            true,
+        ),
+    ] {
+        let home = Home::with_vault();
+        let file = home.file("export.json");
+        fs::write(&file, bitwarden(other)).unwrap();
+        let path = file.to_str().unwrap();
+        let code = i32::from(had_code);
+        let dry = home.run(&["--json", "import", path, "--dry-run"], "");
+        assert_eq!(
+            dry.code, code,
+            "{what}: a dry run tells beforehand: {dry:?}"
+        );
+        let run = home.run(&["--json", "import", path, "--yes"], "");
+        assert_eq!(run.code, code, "{what}: {run:?}");
+        for said in [dry, run] {
+            let said: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+            let skipped = &said["skipped"];
+            assert_eq!(skipped.as_array().unwrap().len(), 1, "{what}: {said}");
+            assert_eq!(skipped[0]["reason"], reason, "{what}: {said}");
+            assert_eq!(skipped[0]["had_code"], had_code, "{what}: {said}");
+            assert!(
+                skipped[0]["label"]
+                    .as_str()
+                    .is_some_and(|name| !name.is_empty())
+                    && skipped[0]["message"]
+                        .as_str()
+                        .is_some_and(|text| text.len() > 8),
+                "{what}: which, and why: {said}"
+            );
+        }
+        assert_eq!(
+            home.json(&["list"], "").as_array().unwrap().len(),
+            1,
+            "{what}: what can be added is added all the same"
+        );
+        let again = home.run(&["import", path, "--yes"], "");
+        assert_eq!(again.code, code, "{what}: and each time: {again:?}");
+        assert_eq!(
+            again.stderr.contains("codes stay behind: 1"),
+            had_code,
+            "{what}: people are told too: {again:?}"
+        );
+    }
+    // What the person threw away over there is named, and nobody misses it.
+    let entry = |name: &str| {
+        let link = STREAM_TV.replace('&', "&amp;");
+        format!(
+            "<Entry><String><Key>Title</Key><Value>{name}</Value></String>\
+             <String><Key>otp</Key><Value>{link}</Value></String></Entry>"
+        )
+    };
+    let xml = format!(
+        "<?xml version=\"1.0\"?><KeePassFile><Meta><RecycleBinEnabled>True</RecycleBinEnabled>\
+         <RecycleBinUUID>Yg==</RecycleBinUUID></Meta><Root><Group><UUID>YQ==</UUID><Name>mine</Name>{}\
+         <Group><UUID>Yg==</UUID><Name>Recycle Bin</Name>{}</Group></Group></Root></KeePassFile>",
+        entry("here"),
+        entry("thrown away")
+    );
+    let home = Home::with_vault();
+    let file = home.file("keepass.xml");
+    fs::write(&file, xml).unwrap();
+    let run = home.run(&["--json", "import", file.to_str().unwrap(), "--yes"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    let said: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_eq!(said["added"], 1, "{said}");
+    assert_eq!(said["skipped"][0]["reason"], "in_recycle_bin", "{said}");
+    assert_eq!(said["skipped"][0]["had_code"], false, "{said}");
+    // Without a single account there is nothing that could be called done.
+    let none = home.file("none.json");
+    fs::write(
+        &none,
+        format!(r#"{{"encrypted":false,"folders":[],"items":[{login}]}}"#),
+    )
+    .unwrap();
+    let run = home.run(&["--json", "import", none.to_str().unwrap(), "--yes"], "");
+    assert_eq!(run.code, 1, "{run:?}");
+    let help = home.run(&["import", "--help"], "");
+    assert!(
+        help.stdout
+            .contains("The exit code is 1 if one of those entries had a code"),
+        "and it can be looked up: {}",
+        help.stdout
     );
 }
 
@@ -73,7 +187,7 @@ fn what_is_exported_comes_back_in_another_home() {
     for (format, password) in [
         ("uris", ""),
         ("aegis", ""),
-        ("aegis-encrypted", "file password\n"),
+        ("aegis-encrypted", "three tall file words\n"),
         ("google", ""),
     ] {
         let file = home.file(format);
@@ -130,6 +244,71 @@ fn what_is_exported_comes_back_in_another_home() {
             "{format}: {listed}"
         );
     }
+}
+
+#[test]
+fn a_database_with_a_key_file_is_imported_with_it_and_says_what_may_be_missing_without() {
+    let vector = |name: &str| {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors");
+        folder.join(name).to_str().unwrap().to_owned()
+    };
+    let both = vector("import/keepass-4-key-file.kdbx");
+    let alone = vector("import/keepass-4-key-alone.kdbx");
+    let key_file = vector("import/keepass-key-2.keyx");
+    let other = vector("import/keepass-key-any.txt");
+    let home = Home::with_vault();
+    let refused = |args: &[&str], input: &str| {
+        let run = home.run(&[&["--json", "import", "--yes"], args].concat(), input);
+        assert_eq!(run.code, 1, "{args:?}: {run:?}");
+        (run.error(), run.stderr)
+    };
+    let (code, words) = refused(&[&both], "");
+    assert_eq!(code, "import_needs_key", "nothing was given");
+    assert!(words.contains("--key-file"), "{words}");
+    let (code, words) = refused(&[&both, "--password-stdin"], "test\n");
+    assert_eq!(code, "import_wrong_key", "the right password alone");
+    assert!(words.contains("or it needs its key file too"), "{words}");
+    assert!(
+        !words.contains("wrong password"),
+        "nobody knows that: {words}"
+    );
+    for (key_file, password) in [(&key_file, "wrong\n"), (&other, "test\n")] {
+        let (code, words) = refused(
+            &[&both, "--key-file", key_file, "--password-stdin"],
+            password,
+        );
+        assert_eq!(code, "import_wrong_key", "one of both is wrong");
+        assert!(
+            words.contains("the key file do not open") || words.contains("and the key file"),
+            "{words}"
+        );
+    }
+    let (code, _) = refused(&[&both, "--key-file", "/nowhere/at/all"], "");
+    assert_eq!(code, "file_unreadable", "a key file that is not there");
+
+    let added = home.json(
+        &[
+            "import",
+            "--yes",
+            &both,
+            "--key-file",
+            &key_file,
+            "--password-stdin",
+        ],
+        "test\n",
+    );
+    assert_eq!(added["format"], "keepass", "{added}");
+    assert_eq!(added["added"], 3, "with both: {added}");
+    let home = Home::with_vault();
+    let added = home.json(&["import", "--yes", &alone, "--key-file", &key_file], "");
+    assert_eq!(
+        added["added"], 3,
+        "the key file is all, and nobody has to type: {added}"
+    );
+    let home = Home::with_vault();
+    let added = home.json(&["import", "--yes", &vector("import/keepass.xml")], "");
+    assert_eq!(added["format"], "keepass_xml", "{added}");
+    assert_eq!(added["added"], 8, "the XML export needs neither: {added}");
 }
 
 #[test]

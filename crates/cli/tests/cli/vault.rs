@@ -1,6 +1,6 @@
 //! A vault from `init` to `recover`, accounts from `add` to `restore`, and everything that can go wrong on the way.
 
-use std::{fs, process::Command, thread};
+use std::{fs, path::Path, process::Command, thread};
 
 use crate::run::{Home, PASSPHRASE, Run, SECRET, STREAM_TV, picture};
 use couchkey_otp::{migration, otpauth};
@@ -340,7 +340,7 @@ fn a_passphrase_can_be_changed_but_not_taken_away_where_there_is_no_keyring() {
     );
     let changed = home.run_bare(
         &["--json", "passphrase"],
-        format!("{PASSPHRASE}\nanother window\n").as_bytes(),
+        format!("{PASSPHRASE}\nanother wide window\n").as_bytes(),
     );
     assert_eq!(
         changed.code, 0,
@@ -356,12 +356,12 @@ fn a_passphrase_can_be_changed_but_not_taken_away_where_there_is_no_keyring() {
         "the old one is good no longer"
     );
     assert_eq!(
-        home.run_bare(&["list"], b"another window\n").code,
+        home.run_bare(&["list"], b"another wide window\n").code,
         0,
         "the new one is"
     );
     for arguments in [["lock", "off"], ["passphrase", "--off"]] {
-        let run = home.run_bare(&arguments, b"another window\n");
+        let run = home.run_bare(&arguments, b"another wide window\n");
         assert_eq!(run.code, 1, "it is all that protects the vault: {run:?}");
     }
     let status = home.run_bare(&["lock"], b"");
@@ -394,7 +394,7 @@ fn the_recovery_key_of_init_gets_everything_back_when_the_passphrase_is_forgotte
     let typo = key.replacen(|c: char| c.is_ascii_alphanumeric(), "!", 1);
     let typed = home.run_bare(
         &["--json", "recover"],
-        format!("{typo}\nanother window\n").as_bytes(),
+        format!("{typo}\nanother wide window\n").as_bytes(),
     );
     assert_eq!(
         (typed.code, typed.error().as_str()),
@@ -404,7 +404,7 @@ fn the_recovery_key_of_init_gets_everything_back_when_the_passphrase_is_forgotte
     let other = recovery_key(&Home::new().run(&["init"], "").stdout);
     let foreign = home.run_bare(
         &["--json", "recover"],
-        format!("{other}\nanother window\n").as_bytes(),
+        format!("{other}\nanother wide window\n").as_bytes(),
     );
     assert_eq!(
         (foreign.code, foreign.error().as_str()),
@@ -414,12 +414,12 @@ fn the_recovery_key_of_init_gets_everything_back_when_the_passphrase_is_forgotte
 
     let back = home.run_bare(
         &["recover"],
-        format!("{}\nanother window\n", key.to_lowercase()).as_bytes(),
+        format!("{}\nanother wide window\n", key.to_lowercase()).as_bytes(),
     );
     assert_eq!(back.code, 0, "capitals do not matter: {back:?}");
     let list = home.run_bare(
         &["--json", "list", "--at", "1111111109"],
-        b"another window\n",
+        b"another wide window\n",
     );
     assert!(list.stdout.contains("081804"), "nothing is lost: {list:?}");
     assert_eq!(
@@ -427,7 +427,10 @@ fn the_recovery_key_of_init_gets_everything_back_when_the_passphrase_is_forgotte
         3,
         "the forgotten passphrase is good no longer"
     );
-    let again = home.run_bare(&["recover"], format!("{key}\na third window\n").as_bytes());
+    let again = home.run_bare(
+        &["recover"],
+        format!("{key}\na third tall window\n").as_bytes(),
+    );
     assert_eq!(again.code, 0, "the key stays good: {again:?}");
 }
 
@@ -454,14 +457,423 @@ fn a_new_recovery_key_ends_the_older_one() {
     assert_eq!(again.code, 1, "no file is written over: {again:?}");
     let ended = home.run_bare(
         &["--json", "recover"],
-        format!("{old}\nanother window\n").as_bytes(),
+        format!("{old}\nanother wide window\n").as_bytes(),
     );
     assert_eq!(ended.error(), "wrong_recovery_key", "the old one ended");
     assert_eq!(
-        home.run_bare(&["recover"], format!("{new}\nanother window\n").as_bytes())
-            .code,
+        home.run_bare(
+            &["recover"],
+            format!("{new}\nanother wide window\n").as_bytes()
+        )
+        .code,
         0,
         "the new one works"
+    );
+}
+
+/// `couchkey ARGUMENTS` with an odd way out, and what it says about it.
+#[cfg(target_os = "linux")]
+fn run_out(home: &Home, arguments: &[&str], out: std::process::Stdio) -> Run {
+    let mut all = vec!["--passphrase-fd", "3"];
+    all.extend(arguments);
+    let child = home
+        .command(&all)
+        .stdin(std::process::Stdio::null())
+        .stdout(out)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.wait_with_output().unwrap().into()
+}
+
+/// The ways out that lead nowhere.
+#[cfg(target_os = "linux")]
+fn dead_ends() -> [(&'static str, std::process::Stdio); 3] {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let open = |path| fs::File::options().write(true).open(path).unwrap();
+    [
+        ("nobody reads", writer.into()),
+        ("a full disk", open("/dev/full").into()),
+        ("/dev/null", open("/dev/null").into()),
+    ]
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_recovery_key_that_nobody_saw_leaves_the_old_key_good() {
+    let home = Home::new();
+    let old = recovery_key(&home.run(&["init"], "").stdout);
+    let still_good = |how: &str| {
+        let drill = home.run(&["--json", "drill"], &old);
+        assert_eq!(drill.code, 0, "{how}: the old key is good: {drill:?}");
+    };
+    for command in ["recovery-key", "new-keys"] {
+        for (how, out) in dead_ends() {
+            let run = run_out(&home, &[command], out);
+            assert_eq!(run.code, 1, "{command}, {how}: that is no success: {run:?}");
+            assert!(
+                run.stderr.contains("The recovery key cannot be shown")
+                    && run.stderr.contains("Nothing was changed"),
+                "{command}, {how}: {}",
+                run.stderr
+            );
+            still_good(how);
+        }
+        for sheet in ["missing/sheet.html", "passphrase", "vault"] {
+            let sheet = home.file(sheet);
+            let run = home.run(&[command, "--sheet", sheet.to_str().unwrap()], "");
+            assert_eq!(run.code, 1, "{command} {sheet:?}: {run:?}");
+            assert!(
+                run.stdout.is_empty() && run.stderr.contains("Nothing was changed"),
+                "{command} {sheet:?}: before anything is shown: {run:?}"
+            );
+            still_good("no place for the sheet");
+        }
+        // With --json the key goes to standard error, so that is what is tried.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = home
+            .command(&["--passphrase-fd", "3", "--json", command])
+            .stdin(std::process::Stdio::null())
+            .stderr(writer)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{command} --json");
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(said.contains("recovery_key_unshown"), "{command}: {said}");
+        still_good("standard error is closed");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_reader_that_goes_away_without_reading_has_not_seen_the_recovery_key() {
+    let home = Home::new();
+    let old = recovery_key(&home.run(&["init"], "").stdout);
+    for command in ["recovery-key", "new-keys"] {
+        let status = Command::new("sh")
+            .args([
+                "-c",
+                "{ \"$0\" --keyring file --data-dir \"$HOME/vault\" --passphrase-fd 3 \"$1\" 3<\"$HOME/passphrase\" \
+                 2>\"$HOME/said\"; echo $? >\"$HOME/status\"; } </dev/null | true",
+                env!("CARGO_BIN_EXE_couchkey"),
+                command,
+            ])
+            .env("HOME", &home.path)
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .status()
+            .unwrap();
+        assert!(status.success(), "true is");
+        let said = fs::read_to_string(home.file("said")).unwrap();
+        assert_eq!(
+            fs::read_to_string(home.file("status")).unwrap().trim(),
+            "1",
+            "{command}: {said}"
+        );
+        let drill = home.run(&["--json", "drill"], &old);
+        assert_eq!(drill.code, 0, "{command}: the old key is good: {drill:?}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_vault_is_made_whose_recovery_key_nobody_saw() {
+    let home = Home::new();
+    for (how, out) in dead_ends() {
+        let run = run_out(&home, &["init"], out);
+        assert_eq!(run.code, 1, "{how}: that is no success: {run:?}");
+        assert!(
+            run.stderr.contains("The recovery key cannot be shown"),
+            "{how}: {}",
+            run.stderr
+        );
+        assert!(!home.file("vault").exists(), "{how}: nothing was made");
+    }
+    let sheet = home.file("missing/sheet.html");
+    let run = home.run(&["init", "--sheet", sheet.to_str().unwrap()], "");
+    assert_eq!(run.code, 1, "no place for the sheet: {run:?}");
+    assert!(
+        run.stderr.contains("there is no such folder"),
+        "{}",
+        run.stderr
+    );
+    assert!(!home.file("vault").exists(), "nothing was made");
+    assert_eq!(home.run(&["init"], "").code, 0, "and it can be done again");
+}
+
+/// With a limit of the size of files, which is a full disk as far as a program can tell.
+#[cfg(target_os = "linux")]
+fn on_a_full_disk(home: &Home, blocks: u32, arguments: &[&str]) -> Run {
+    let output = Command::new("sh")
+        .args([
+            "-c",
+            &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\" 3<\"$HOME/passphrase\""),
+            env!("CARGO_BIN_EXE_couchkey"),
+        ])
+        .args(["--keyring", "file", "--passphrase-fd", "3", "--data-dir"])
+        .arg(home.file("vault"))
+        .args(arguments)
+        .env("HOME", &home.path)
+        .env_remove("DBUS_SESSION_BUS_ADDRESS")
+        .output()
+        .unwrap();
+    output.into()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_under_the_file_keyring_is_called_so() {
+    let home = Home::new();
+    let made = on_a_full_disk(&home, 0, &["--json", "init"]);
+    assert_eq!(
+        (made.code, made.error().as_str()),
+        (1, "storage_full"),
+        "{made:?}"
+    );
+    assert!(
+        made.stderr.contains("no space left") && made.stderr.contains("opens nothing"),
+        "what to do, and that the key that was shown is none: {}",
+        made.stderr
+    );
+    let home = Home::with_vault();
+    let added = on_a_full_disk(&home, 0, &["--json", "recovery-key"]);
+    assert_eq!(added.error(), "storage_full", "{added:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_sheet_that_does_not_fit_on_the_disk_is_not_half_there_and_ends_no_key() {
+    let home = Home::new();
+    let old = recovery_key(&home.run(&["init"], "").stdout);
+    let sheet = home.file("sheet.html");
+    let run = on_a_full_disk(
+        &home,
+        1,
+        &["recovery-key", "--sheet", sheet.to_str().unwrap()],
+    );
+    assert_eq!(run.code, 1, "{run:?}");
+    assert!(run.stderr.contains("the disk is full"), "{}", run.stderr);
+    let left: Vec<_> = fs::read_dir(&home.path)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .filter(|name| {
+            name.to_string_lossy().contains("sheet") || name.to_string_lossy().starts_with('.')
+        })
+        .collect();
+    assert!(left.is_empty(), "no half a sheet: {left:?}");
+    let drill = home.run(&["--json", "drill"], &old);
+    assert_eq!(drill.code, 0, "the old key is good: {drill:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_descriptor_that_was_given_is_read_where_it_stands_and_not_opened_anew() {
+    use std::{io::Write, os::fd::OwnedFd, os::unix::net::UnixStream};
+    let home = Home::with(&[STREAM_TV]);
+    let list = |script: &str, input: std::process::Stdio| -> Run {
+        let output = Command::new("sh")
+            .args(["-c", script, env!("CARGO_BIN_EXE_couchkey")])
+            .args(["--keyring", "file", "--passphrase-fd", "3", "--data-dir"])
+            .arg(home.file("vault"))
+            .args(["code", "stream", "--at", "1111111109"])
+            .env("HOME", &home.path)
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .stdin(input)
+            .output()
+            .unwrap();
+        output.into()
+    };
+    // A socket cannot be opened by its name, and neither can a file for which the rights were dropped.
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    writeln!(ours, "{PASSPHRASE}").unwrap();
+    drop(ours);
+    let run = list(
+        "exec \"$0\" \"$@\" 3<&0 </dev/null",
+        OwnedFd::from(theirs).into(),
+    );
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "081804\n"),
+        "a socket: {run:?}"
+    );
+    fs::write(home.file("lines"), format!("not this\n{PASSPHRASE}\n")).unwrap();
+    let run = list(
+        "exec 3<\"$HOME/lines\"; read -r first <&3; exec \"$0\" \"$@\" </dev/null",
+        std::process::Stdio::null(),
+    );
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "081804\n"),
+        "the next line: {run:?}"
+    );
+}
+
+#[test]
+fn an_empty_variable_is_not_set_and_an_empty_option_is_a_mistake() {
+    let home = Home::new();
+    let run = |variable: &str, arguments: &[&str]| -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_couchkey"))
+            .args(["--keyring", "file", "--json"])
+            .args(arguments)
+            .env("HOME", &home.path)
+            .env("XDG_DATA_HOME", "")
+            .env("COUCHKEY_DATA_DIR", variable)
+            .env_remove("DBUS_SESSION_BUS_ADDRESS")
+            .output()
+            .unwrap();
+        output.into()
+    };
+    assert_eq!(run("", &["list"]).error(), "no_vault", "as shells mean it");
+    for arguments in [&["--data-dir", "", "list"][..], &["list", "--data-dir="]] {
+        let empty = run("", arguments);
+        assert_eq!(empty.code, 2, "{arguments:?}: {empty:?}");
+        assert!(empty.stderr.contains("names no folder"), "{empty:?}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn each_trouble_with_the_data_folder_has_words_of_its_own() {
+    use std::os::unix::fs::symlink;
+    let home = Home::new();
+    fs::write(home.file("vault"), "my notes").unwrap();
+    for arguments in [&["init"][..], &["list"], &["doctor"]] {
+        let run = home.run(arguments, "");
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert_eq!(run.code, 1, "{arguments:?}: {run:?}");
+        assert!(
+            said.contains("a file where the vault's folder should be")
+                && said.contains("Name a folder"),
+            "{arguments:?}: {said}"
+        );
+        assert!(
+            !said.contains("No keyring answers"),
+            "{arguments:?}: and of nothing else: {said}"
+        );
+    }
+    assert_eq!(
+        fs::read_to_string(home.file("vault")).unwrap(),
+        "my notes",
+        "untouched"
+    );
+
+    let home = Home::with(&[STREAM_TV]);
+    let synced = home.file("synced");
+    fs::create_dir(&synced).unwrap();
+    for half in ["vault.a", "vault.b"] {
+        let here = home.file("vault").join(half);
+        if here.exists() {
+            fs::rename(&here, synced.join(half)).unwrap();
+            symlink(synced.join(half), &here).unwrap();
+        }
+    }
+    let note = home.run(&["edit", "stream", "--note", "by a link"], "");
+    assert_eq!(note.code, 0, "links are followed: {note:?}");
+    assert!(
+        home.run(&["list"], "").stdout.contains("by a link"),
+        "for reading and for writing"
+    );
+    assert!(
+        fs::symlink_metadata(home.file("vault/vault.a"))
+            .unwrap()
+            .is_symlink(),
+        "and stay links"
+    );
+}
+
+#[test]
+fn names_that_turn_writing_around_or_have_tabs_are_kept_by_no_way_in() {
+    let home = Home::with(&[STREAM_TV]);
+    let plus = PLUS;
+    let marked = home.json(
+        &[
+            "add",
+            "-",
+            "--issuer",
+            "TV\u{202e}knaB\u{2066}",
+            "--account",
+            "a\u{200f}b",
+        ],
+        plus,
+    );
+    assert_eq!(
+        (&marked[0]["issuer"], &marked[0]["account"]),
+        (&"TVknaB".into(), &"ab".into()),
+        "a rename in a preview: {marked}"
+    );
+    let form = home.json(
+        &[
+            "add",
+            "--manual",
+            "--issuer",
+            "Bank\u{202e}x",
+            "--account",
+            "\u{2067}me",
+        ],
+        &format!("{}\nn\n", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXQ"),
+    );
+    assert_eq!(
+        (&form[0]["issuer"], &form[0]["account"]),
+        (&"Bankx".into(), &"me".into()),
+        "the form: {form}"
+    );
+    let edited = home.json(
+        &[
+            "edit",
+            "fam",
+            "--issuer",
+            "S\u{202d}TV",
+            "--note",
+            "x\u{202e}y",
+            "--group",
+            "d\u{2069}en",
+        ],
+        "",
+    );
+    assert_eq!(edited[0]["issuer"], "STV", "a change: {edited}");
+    let listed = home.run(&["list"], "").stdout;
+    assert!(
+        listed.contains("xy") && listed.contains("#den"),
+        "notes and groups alike: {listed}"
+    );
+    for arguments in [
+        &["add", "-", "--issuer", "TV\tBank", "--allow-duplicate"][..],
+        &["add", "-", "--account", "me\u{1b}[2J", "--allow-duplicate"],
+        &["add", "--manual", "--issuer", "TV\tBank", "--account", "me"],
+        &["edit", "fam", "--account", "me\nyou"],
+        &["edit", "fam", "--group", "a\tb"],
+    ] {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let input = if arguments.contains(&"--manual") {
+            SECRET
+        } else {
+            PLUS
+        };
+        let run = home.run(&all, input);
+        assert_eq!(
+            (run.code, run.error().as_str()),
+            (1, "bad_label"),
+            "{arguments:?}: {run:?}"
+        );
+    }
+    let link = home.run(
+        &[
+            "--json",
+            "edit",
+            "fam",
+            "--account",
+            "x otpauth-migration: y",
+        ],
+        "",
+    );
+    assert_eq!(link.code, 2, "a link is no argument at all: {link:?}");
+    let all = home.json(&["list"], "");
+    assert_eq!(
+        all.as_array().unwrap().len(),
+        3,
+        "nothing else came in: {all}"
     );
 }
 
@@ -547,6 +959,83 @@ fn pictures_are_added_all_or_none() {
     );
 }
 
+fn vector(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/pictures");
+    path.join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_link_over_two_symbols_is_added_whole_or_not_at_all() {
+    let one = vector("structured-append-1of2.png");
+    let two = vector("structured-append-2of2.png");
+    let both = vector("structured-append-both.png");
+    // By oathtool --totp --base32 JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP --now "@1111111109"
+    let right = "088309";
+    for pictures in [&[&one, &two][..], &[&two, &one], &[&both], &[&both, &one]] {
+        for command in ["add", "import"] {
+            if command == "import" && pictures.len() > 1 && pictures[0] == &both {
+                continue; // one file after the other, or the parts of one
+            }
+            let home = Home::with_vault();
+            let part = home.run(&["--json", command, pictures[0], "--yes"], "");
+            if pictures[0] != &both {
+                assert_eq!(
+                    (part.code, part.error().as_str()),
+                    (1, "incomplete_batch"),
+                    "{command} of half a link: {part:?}"
+                );
+                assert!(
+                    part.stderr.contains("2 QR codes") && part.stderr.contains("missing: "),
+                    "it says what is missing: {part:?}"
+                );
+                assert_eq!(
+                    home.json(&["list"], ""),
+                    Value::Array(Vec::new()),
+                    "nothing was saved"
+                );
+            }
+            let mut args = vec![command];
+            args.extend(pictures.iter().map(|path| path.as_str()));
+            args.push("--yes");
+            home.json(&args, "");
+            let list = home.json(&["list", "--at", "1111111109"], "");
+            assert_eq!(
+                list.as_array().map(Vec::len),
+                Some(1),
+                "{command} {pictures:?}"
+            );
+            assert_eq!(
+                list[0]["code"], right,
+                "{command} {pictures:?}: the whole key"
+            );
+        }
+        let home = Home::new();
+        let mut args = vec!["scan", "--at", "1111111109"];
+        args.extend(pictures.iter().map(|path| path.as_str()));
+        let scanned = home.json(&args, "");
+        let codes: Vec<&Value> = scanned
+            .as_array()
+            .unwrap()
+            .iter()
+            .flat_map(|picture| picture["codes"].as_array().unwrap())
+            .filter(|code| !code["code"].is_null())
+            .collect();
+        assert!(
+            !codes.is_empty() && codes.iter().all(|code| code["code"] == right),
+            "{scanned}"
+        );
+    }
+    let home = Home::new();
+    let half = home.json(&["scan", &one], "");
+    assert_eq!(
+        half[0]["codes"],
+        serde_json::json!([{ "text_kind": "part", "part": 1, "of": 2 }]),
+        "half of it is a part, and no account"
+    );
+    let people = home.run_bare(&["scan", &one], b"");
+    assert!(people.stdout.contains("This is part 1 of 2."), "{people:?}");
+}
+
 #[test]
 fn bad_pictures_are_refused_by_name() {
     let home = Home::with_vault();
@@ -561,6 +1050,8 @@ fn bad_pictures_are_refused_by_name() {
     bomb[16..24].copy_from_slice(&[0, 0, 0x80, 0, 0, 0, 0x80, 0]);
     let checksum = crc32(&bomb[12..29]);
     bomb[29..33].copy_from_slice(&checksum.to_be_bytes());
+    write("photo.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic");
+    write("ticket.pdf", b"%PDF-1.7\n");
     write("empty.png", b"");
     write("text.png", b"this is a letter to my aunt");
     write("cut.png", &good[..good.len() / 2]);
@@ -569,6 +1060,8 @@ fn bad_pictures_are_refused_by_name() {
     for (name, codes) in [
         ("missing.png", &["file_unreadable"][..]),
         ("folder.png", &["file_unreadable"]),
+        ("photo.heic", &["picture_heic"]),
+        ("ticket.pdf", &["picture_pdf"]),
         ("empty.png", &["picture_empty"]),
         ("text.png", &["not_a_picture"]),
         ("cut.png", &["picture_damaged", "no_qr_code"]),
@@ -581,6 +1074,8 @@ fn bad_pictures_are_refused_by_name() {
         let run = home.run(&["--json", "add", path.to_str().unwrap()], "");
         assert_eq!(run.code, 1, "{name}: {run:?}");
         assert!(codes.contains(&run.error().as_str()), "{name}: {run:?}");
+        let named = !matches!(name, "photo.heic" | "ticket.pdf") || run.stderr.contains("--screen");
+        assert!(named, "{name} comes with its cure: {run:?}");
     }
     assert_eq!(
         home.json(&["list"], ""),
@@ -621,6 +1116,107 @@ fn one_bad_line_does_not_stop_the_others_and_is_not_lost() {
     assert_eq!(text.error(), "not_otpauth", "text is not called a QR code");
     let nothing = home.run(&["--json", "add", "-"], "\n");
     assert_eq!(nothing.error(), "nothing_to_read", "nor is nothing");
+}
+
+/// What was reported about other apps (issue 11): see the README there.
+fn reported(name: &str) -> Vec<u8> {
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/vectors/reported");
+    fs::read(folder.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Row 29 of issue 11: a secret was shown as a name, accounts were lost without a word.
+#[test]
+fn links_parted_by_anything_are_all_added_and_no_secret_is_a_name() {
+    for name in [
+        "02-links-comma-secret-in-name.txt",
+        "03-links-json-array-one-line.json",
+    ] {
+        let text = String::from_utf8(reported(name)).unwrap();
+        for command in [
+            &["--json", "add", "-"][..],
+            &["--json", "import", "-", "--yes"],
+        ] {
+            let home = Home::with_vault();
+            let run = home.run(command, &text);
+            assert_eq!(run.code, 0, "{name}: {run:?}");
+            let list = home.json(&["list"], "");
+            assert_eq!(names(&list), ["A", "B"], "{name}: {run:?}");
+            for shown in [run.stdout, run.stderr, list.to_string()] {
+                assert!(
+                    !shown.contains("JBSWY3DP") && !shown.contains("GEZDGNBV"),
+                    "{shown}"
+                );
+            }
+        }
+    }
+    // A QR code of a list, by every way in that reads pictures.
+    let text = String::from_utf8(reported("02-links-comma-secret-in-name.txt")).unwrap();
+    for command in [&["--json", "add"][..], &["--json", "import", "--yes"]] {
+        let home = Home::with_vault();
+        let path = home.file("list.png");
+        picture(&path, &[&text]);
+        let run = home.run(&[command, &[path.to_str().unwrap()]].concat(), "");
+        assert_eq!(run.code, 0, "{run:?}");
+        assert_eq!(names(&home.json(&["list"], "")), ["A", "B"], "{run:?}");
+        let seen = home.json(&["scan", path.to_str().unwrap()], "");
+        assert_eq!(seen[0]["codes"].as_array().map(Vec::len), Some(2), "{seen}");
+    }
+    let home = Home::with_vault();
+    let names_hold_links = "otpauth://totp/A:a?secret=JBSWY3DPEHPK3PXP&issuer=otpauth%3A%2F%2Ftotp%2FB%3Fsecret%3DGEZDGNBVGY3TQOJQ";
+    let run = home.run(&["--json", "add", "-"], names_hold_links);
+    assert_eq!(
+        (run.code, run.error().as_str()),
+        (1, "link_in_name"),
+        "{run:?}"
+    );
+}
+
+/// Row 35 of issue 11.
+#[test]
+fn a_list_in_utf_16_is_added_from_standard_input_too() {
+    let home = Home::with_vault();
+    let file = home.file("links.txt");
+    fs::write(&file, reported("08-links-utf16.txt")).unwrap();
+    let run = home.run(&["import", file.to_str().unwrap(), "--yes"], "");
+    assert_eq!(run.code, 0, "{run:?}");
+    assert_eq!(names(&home.json(&["list"], "")), ["A", "B"], "both");
+}
+
+/// Row 38 of issue 11: by every way in, the words name the app and the cure.
+#[test]
+fn the_qr_code_of_microsofts_own_way_in_is_named_with_the_cure() {
+    let home = Home::with_vault();
+    let picture = home.file("microsoft.png");
+    fs::write(&picture, reported("15-microsoft-qr.png")).unwrap();
+    let picture = picture.to_str().unwrap();
+    let link = "phonefactor://activate_account?code=123456789&url=https%3a%2f%2fexample.com";
+    for (command, input) in [
+        (&["add", picture][..], ""),
+        (&["import", picture, "--yes"], ""),
+        (&["add", "-"], link),
+        (&["inspect", "-"], link),
+        (&["scan", picture], ""),
+        (&["import", "-", "--yes"], link),
+    ] {
+        let run = home.run(command, input);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        assert!(
+            said.contains("Microsoft Authenticator"),
+            "{command:?}: {said}"
+        );
+        assert!(
+            !said.contains("123456789"),
+            "its own code stays out of sight: {said}"
+        );
+        if command[0] != "scan" && command != ["import", "-", "--yes"] {
+            assert_eq!(run.code, 1, "{command:?}: {run:?}");
+            assert!(
+                said.contains("choose 'a different authenticator app'"),
+                "{command:?}: {said}"
+            );
+        }
+    }
 }
 
 /// An export of 25 accounts, which takes three QR codes.
@@ -702,6 +1298,15 @@ fn an_account_is_added_by_hand() {
         (&special[0]["digits"], &special[0]["period"]),
         (&Value::from(8), &Value::from(60)),
         "as answered"
+    );
+    let wide = home.json(
+        &["add", "--manual", "--at", "1111111109"],
+        "Wide\nme\nGEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJR\ny\ntotp\nSHA1\n８\n６０\n",
+    );
+    assert_eq!(
+        (&wide[0]["digits"], &wide[0]["period"]),
+        (&Value::from(8), &Value::from(60)),
+        "row 40 of issue 11: digits of any script"
     );
     for (input, code) in [
         ("A\nb\n\n", "empty_secret"),
@@ -891,7 +1496,27 @@ fn names_that_people_type_cannot_drive_the_terminal_either() {
 
 #[test]
 fn doctor_says_what_is_good_and_what_is_not() {
-    let home = Home::with(&[STREAM_TV]);
+    let home = Home::new();
+    let key = recovery_key(&home.run(&["init"], "").stdout);
+    assert_eq!(home.run(&["add", "-"], STREAM_TV).code, 0, "an account");
+    let unsaved = home.run(&["doctor"], "");
+    assert_eq!(
+        unsaved.code, 1,
+        "nobody has said that the recovery key is written down: {unsaved:?}"
+    );
+    assert!(
+        unsaved
+            .stdout
+            .contains("nobody has said that it is written down")
+            && unsaved.stdout.contains("couchkey drill"),
+        "and here is what to do: {}",
+        unsaved.stdout
+    );
+    assert_eq!(
+        home.run(&["drill"], &key).code,
+        0,
+        "whoever types it has it"
+    );
     let run = home.run(&["doctor"], "");
     assert_eq!(run.code, 0, "all is well: {run:?}");
     assert!(

@@ -1,4 +1,4 @@
-//! Text to accounts.
+//! Parses an `otpauth-migration://` URI: text to accounts.
 use data_encoding::BASE64_NOPAD;
 use prost::Message;
 use zeroize::Zeroizing;

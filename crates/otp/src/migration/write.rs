@@ -1,4 +1,4 @@
-//! Accounts to text.
+//! Writes `otpauth-migration://` URIs: accounts to text.
 use data_encoding::BASE64;
 use prost::Message;
 use zeroize::Zeroizing;

@@ -1,10 +1,11 @@
-//! Text to enrolment.
+//! Parses an `otpauth://` URI: text to enrolment.
 use zeroize::Zeroizing;
 
-use super::{MAX_BYTES, OtpauthError};
+use super::{MAX_BYTES, OtpauthError, other_app};
 use crate::{
     Algorithm, Counter, Digits, Enrolment, Kind, Parsed, Period, Secret, SecretError, Warning,
-    label, steam,
+    label::{self, BadName},
+    steam,
 };
 
 /// Reads an `otpauth://totp/…`, `otpauth://hotp/…` or `otpauth://steam/…` URI, or a bare `steam://SECRET`.
@@ -27,13 +28,24 @@ pub fn read(uri: &str) -> Result<Parsed, OtpauthError> {
     if strip_prefix(uri, "otpauth-migration:").is_some() {
         return Err(OtpauthError::MigrationUri);
     }
-    let rest = strip_prefix(uri, "otpauth://").ok_or(OtpauthError::NotOtpauth)?;
+    let mut warnings = Vec::new();
+    let rest = match strip_prefix(uri, "apple-otpauth://") {
+        Some(rest) => {
+            warnings.push(Warning::LinkMended);
+            rest
+        }
+        None => strip_prefix(uri, "otpauth://").ok_or_else(|| {
+            let app = other_app::of(uri);
+            app.map_or(OtpauthError::NotOtpauth, |app| OtpauthError::OtherApp {
+                app,
+            })
+        })?,
+    };
 
     // Not a generic URL parser: it would cut a label at `#` and refuse a bare `%`, and both are in use.
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (word, label) = path.split_once('/').unwrap_or((path, ""));
     let word = Word::read(word)?;
-    let mut warnings = Vec::new();
     let query = Query::read(query, &mut warnings)?;
     let word = query.refine(word)?;
 
@@ -74,8 +86,10 @@ pub fn read(uri: &str) -> Result<Parsed, OtpauthError> {
         warnings.push(Warning::BadPercent);
     }
     let issuer = issuer.map(|issuer| issuer.text.to_string());
-    let names =
-        label::read_encoded(label, issuer, &mut warnings).map_err(|_| OtpauthError::BadLabel)?;
+    let names = label::read_encoded(label, issuer, &mut warnings).map_err(|error| match error {
+        BadName::ControlCharacter => OtpauthError::BadLabel,
+        BadName::Link => OtpauthError::LinkInName,
+    })?;
     let image = query
         .get("image")
         .filter(|image| !image.is_empty())
@@ -162,7 +176,11 @@ impl Word {
 }
 
 /// The parameters that mean something, decoded, each once.
-struct Query(Vec<(&'static str, Value)>);
+struct Query {
+    values: Vec<(&'static str, Value)>,
+    /// Ente wrote it: no other app has the parameter `codeDisplay`.
+    is_of_ente: bool,
+}
 
 struct Value {
     text: Zeroizing<String>,
@@ -181,17 +199,117 @@ const KNOWN: [&str; 9] = [
     "image",
 ];
 
+/// Those without which the codes would be others.
+const DECIDING: [&str; 6] = [
+    "secret",
+    "algorithm",
+    "digits",
+    "period",
+    "counter",
+    "encoder",
+];
+
+/// The name of a parameter, as somebody wrote it.
+enum Name {
+    /// As it should be.
+    Exact(&'static str),
+    /// A known one with something stuck to it that no name has: `amp;digits` after `&` became `&amp;`.
+    Stuck(&'static str),
+    /// One that decides the codes with more letters around it: it may be that one, or something else.
+    Like(&'static str),
+    /// Anything else; it changes nothing.
+    Unknown,
+}
+
+impl Name {
+    fn of(name: &str) -> Name {
+        let is = |text: &str| {
+            KNOWN
+                .into_iter()
+                .find(|known| known.eq_ignore_ascii_case(text))
+        };
+        if let Some(known) = is(name) {
+            return Name::Exact(known);
+        }
+        let is_letter = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let mut words = name
+            .split(|c: char| !is_letter(c))
+            .filter(|word| !word.is_empty());
+        if let Some(known) = words.clone().find_map(is)
+            && words.all(|word| is(word).is_some() || is_entity(word))
+        {
+            return Name::Stuck(known);
+        }
+        let lower = name.to_ascii_lowercase();
+        let like = DECIDING
+            .into_iter()
+            .find(|known| lower.ends_with(known) || lower.starts_with(known));
+        like.map_or(Name::Unknown, Name::Like)
+    }
+}
+
+/// What stands between `&` and `;` in HTML's spellings of `&` itself.
+fn is_entity(word: &str) -> bool {
+    ["amp", "38", "x26"]
+        .iter()
+        .any(|entity| entity.eq_ignore_ascii_case(word))
+}
+
+/// The parts of a query with what stands before each. `?` and `;` separate too where the name of a known parameter and
+/// its `=` come behind them: some writers take them for `&`.
+fn parts(query: &str) -> impl Iterator<Item = (&str, Option<char>)> {
+    let mut rest = Some((query, None));
+    std::iter::from_fn(move || {
+        let (text, before) = rest?;
+        let next = text.char_indices().find(|&(at, c)| match c {
+            '&' => true,
+            '?' | ';' => {
+                let behind = text[at + 1..].split_once('=').map(|(name, _)| name.trim());
+                behind
+                    .is_some_and(|name| KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)))
+            }
+            _ => false,
+        });
+        Some(match next {
+            Some((at, c)) => {
+                rest = Some((&text[at + 1..], Some(c)));
+                (&text[..at], before)
+            }
+            None => {
+                rest = None;
+                (text, before)
+            }
+        })
+    })
+}
+
 impl Query {
     fn read(query: &str, warnings: &mut Vec<Warning>) -> Result<Query, OtpauthError> {
         let mut values: Vec<(&'static str, Value)> = Vec::with_capacity(KNOWN.len());
-        for part in query.split('&') {
+        let mut is_of_ente = false;
+        let mut odd = Vec::new();
+        for (part, separator) in parts(query) {
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let (name, _) = label::percent_decode(name);
-            let Some(name) = KNOWN
-                .into_iter()
-                .find(|known| known.eq_ignore_ascii_case(&name))
-            else {
-                continue;
+            let name = match Name::of(&name) {
+                Name::Exact(name) => {
+                    if separator != Some('&') && separator.is_some() {
+                        warnings.push(Warning::LinkMended);
+                    }
+                    name
+                }
+                Name::Stuck(name) => {
+                    warnings.push(Warning::LinkMended);
+                    name
+                }
+                Name::Like(name) => {
+                    odd.push(name);
+                    continue;
+                }
+                Name::Unknown => {
+                    is_of_ente |= name.eq_ignore_ascii_case("codeDisplay");
+                    continue;
+                }
             };
             // A query is form-encoded, where `+` is a blank; in the path it is a plus.
             let spaced = Zeroizing::new(value.replace('+', " "));
@@ -204,11 +322,16 @@ impl Query {
                 Some(_) => return Err(OtpauthError::DuplicateParameter),
             }
         }
-        Ok(Query(values))
+        // Dropping it could change the codes; where the right one is there too, it is something else.
+        let is_there = |odd: &&str| values.iter().any(|(name, _)| name == odd);
+        if !odd.iter().all(is_there) {
+            return Err(OtpauthError::OddParameter);
+        }
+        Ok(Query { values, is_of_ente })
     }
 
     fn value(&self, name: &str) -> Option<&Value> {
-        self.0
+        self.values
             .iter()
             .find(|(known, _)| *known == name)
             .map(|(_, value)| value)
@@ -285,7 +408,12 @@ fn period(query: &Query) -> Result<Period, OtpauthError> {
 }
 
 fn counter(query: &Query) -> Result<Counter, OtpauthError> {
-    let text = query.get("counter").ok_or(OtpauthError::MissingCounter)?;
+    let text = match query.get("counter") {
+        Some(text) => text,
+        // Ente counts from 0, and leaves it out until a code was used.
+        None if query.is_of_ente => "0",
+        None => return Err(OtpauthError::MissingCounter),
+    };
     let counter = number(text).ok_or(OtpauthError::BadCounter)?;
     Counter::new(counter).map_err(|_| OtpauthError::BadCounter)
 }

@@ -1,4 +1,4 @@
-//! Enrolment to text.
+//! Writes an `otpauth://` URI: enrolment to text.
 use std::fmt::Write;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};

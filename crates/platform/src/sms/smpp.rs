@@ -1,25 +1,22 @@
-//! Text messages to an SMSC over SMPP 3.4, through rusmppc.
+//! Text messages to an SMSC over SMPP 3.4.
+mod session;
+
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::{Stream, StreamExt};
-use rusmpp::pdus::{BindTransceiver, DeliverSmResp, SubmitSm};
+use rusmpp::CommandStatus;
+use rusmpp::pdus::{BindTransceiver, SubmitSm};
 use rusmpp::types::{COctetString, EmptyOrFullCOctetString, OctetString};
 use rusmpp::values::{DataCoding, EsmClass, InterfaceVersion, Npi, Ton};
-use rusmpp::{CommandStatus, Pdu};
-use rusmppc::error::Error;
-use rusmppc::{Client, ConnectionBuilder, Event};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::task::AbortHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tracing::instrument::WithSubscriber;
-use tracing::subscriber::NoSubscriber;
 use zeroize::Zeroizing;
 
+use self::session::{Failure, Session, Times};
 use crate::mail::is_this_machine;
 use crate::wording::{SmsWording, WordingError, septets};
 use crate::{Clock, DeliveryError, Message, Recipient, SmsGateway, SystemClock};
@@ -230,16 +227,13 @@ impl SmppGateway {
     }
 
     /// The session that all messages share, bound anew if need be. Who waits for another's bind waits with it.
-    async fn session(&self) -> Result<Client, DeliveryError> {
+    async fn session(&self) -> Result<Session, DeliveryError> {
         let mut session = self.session.lock().await;
-        if let Some(session) = session
-            .as_ref()
-            .filter(|session| session.client.is_active())
-        {
-            return Ok(session.client.clone());
+        if let Some(session) = session.as_ref().filter(|session| session.is_open()) {
+            return Ok(session.clone());
         }
         let bound = self.connect().await?;
-        Ok(session.insert(bound).client.clone())
+        Ok(session.insert(bound).clone())
     }
 
     async fn connect(&self) -> Result<Session, DeliveryError> {
@@ -252,73 +246,60 @@ impl SmppGateway {
             self.settings.port.unwrap_or(usual),
         );
         let stream = TcpStream::connect(server).await.map_err(|_| unreachable)?;
-        let builder = ConnectionBuilder::new()
-            .disable_interface_version_check() // it knows 5.0 only; of what we use, 3.4 is the same
-            .enquire_link_interval(self.settings.enquire_link)
-            .enquire_link_response_timeout(self.settings.timeout)
-            .response_timeout(self.settings.timeout)
-            .no_spawn();
+        let times = Times {
+            answer: self.settings.timeout,
+            enquire_link: self.settings.enquire_link,
+        };
         let session = match &self.tls {
-            None => {
-                let (client, events, connection) = builder.connected(stream);
-                Session::start(client, events, connection)
-            }
+            None => Session::start(stream, times),
             Some((connector, name)) => {
                 let stream = connector.connect(name.clone(), stream).await;
                 let stream = stream.map_err(|_| DeliveryError::Temporary {
                     reason: "tls_failed",
                 })?;
-                let (client, events, connection) = builder.connected(stream);
-                Session::start(client, events, connection)
+                Session::start(stream, times)
             }
         };
-        match session.client.bind_transceiver(self.bind.clone()).await {
-            Ok(_) => Ok(session),
-            Err(error) => Err(match status(&error) {
-                Some(CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful) => {
-                    self.too_fast()
-                }
-                Some(_) => DeliveryError::Temporary {
-                    reason: "login_refused",
-                },
-                None => because(&error, "connection_lost"),
+        match session.ask(self.bind.clone()).await {
+            Ok(()) => Ok(session),
+            Err(Failure::Status(CommandStatus::EsmeRthrottled | CommandStatus::EsmeRmsgqful)) => {
+                Err(self.too_fast())
+            }
+            Err(Failure::Status(_)) => Err(DeliveryError::Temporary {
+                reason: "login_refused",
             }),
+            Err(failure) => Err(because(failure, "connection_lost")),
         }
     }
 
     async fn hand_over(&self, submit: SubmitSm) -> Result<(), DeliveryError> {
-        let client = self.session().await?;
-        let error = match client.submit_sm(submit).await {
-            Ok(_) => {
+        let session = self.session().await?;
+        let failure = match session.ask(submit).await {
+            Ok(()) => {
                 self.pause().seconds = 0;
                 return Ok(());
             }
-            Err(error) => error,
+            Err(failure) => failure,
         };
         use CommandStatus::{
             EsmeRinvdstadr, EsmeRinvdstnpi, EsmeRinvdstton, EsmeRmsgqful, EsmeRthrottled,
         };
-        match status(&error) {
-            Some(EsmeRthrottled | EsmeRmsgqful) => Err(self.too_fast()),
-            Some(EsmeRinvdstadr | EsmeRinvdstton | EsmeRinvdstnpi) => {
+        match failure {
+            Failure::Status(EsmeRthrottled | EsmeRmsgqful) => Err(self.too_fast()),
+            Failure::Status(EsmeRinvdstadr | EsmeRinvdstton | EsmeRinvdstnpi) => {
                 Err(DeliveryError::Permanent {
                     reason: "recipient_refused",
                 })
             }
-            Some(_) => Err(DeliveryError::Temporary {
+            Failure::Status(_) => Err(DeliveryError::Temporary {
                 reason: "not_accepted",
             }),
-            None => {
-                self.forget(&client).await;
-                Err(because(&error, "unconfirmed"))
+            _ => {
+                // It did not answer: the next message binds a new one.
+                self.session.lock().await.take();
+                Err(because(failure, "unconfirmed"))
             }
         }
-    }
-
-    /// Ends a session that did not answer; the next message binds a new one.
-    async fn forget(&self, client: &Client) {
-        self.session.lock().await.take();
-        let _ = client.close().await;
     }
 
     fn too_fast(&self) -> DeliveryError {
@@ -350,8 +331,7 @@ impl SmsGateway for SmppGateway {
                 reason: "throttled",
             });
         }
-        // The library's traces print what it sends, code and password included: nobody listens.
-        let sent = self.hand_over(submit).with_subscriber(NoSubscriber::new());
+        let sent = self.hand_over(submit);
         match tokio::time::timeout(self.settings.timeout, sent).await {
             Ok(result) => result,
             Err(_) => {
@@ -372,76 +352,12 @@ struct Pause {
     seconds: u64,
 }
 
-/// A bound connection and the two tasks that live as long as it.
-struct Session {
-    client: Client,
-    tasks: [AbortHandle; 2],
-}
-
-impl Session {
-    fn start(
-        client: Client,
-        events: impl Stream<Item = Event> + Send + Unpin + 'static,
-        connection: impl Future<Output = ()> + Send + 'static,
-    ) -> Session {
-        let connection = tokio::spawn(connection.with_subscriber(NoSubscriber::new()));
-        let answering = answer(client.clone(), events).with_subscriber(NoSubscriber::new());
-        let answering = tokio::spawn(answering);
-        Session {
-            client,
-            tasks: [connection.abort_handle(), answering.abort_handle()],
-        }
-    }
-}
-
-impl Drop for Session {
-    fn drop(&mut self) {
-        for task in &self.tasks {
-            task.abort();
-        }
-    }
-}
-
-/// Answers what the SMSC sends by itself. Receipts are not asked for, but some SMSCs send them all the same, and repeat
-/// them until they are answered.
-async fn answer(client: Client, mut events: impl Stream<Item = Event> + Unpin) {
-    while let Some(event) = events.next().await {
-        let Event::Incoming(command) = event else {
-            continue;
-        };
-        let number = command.sequence_number();
-        let answered = match command.pdu() {
-            Some(Pdu::DeliverSm(_)) => {
-                client
-                    .deliver_sm_resp(number, DeliverSmResp::default())
-                    .await
-            }
-            Some(Pdu::Unbind) => {
-                let _ = client.unbind_resp(number).await;
-                let _ = client.close().await;
-                return;
-            }
-            _ => Ok(()),
-        };
-        if answered.is_err() {
-            return;
-        }
-    }
-}
-
-fn status(error: &Error) -> Option<CommandStatus> {
-    match error {
-        Error::UnexpectedResponse { response } => Some(response.status()),
-        _ => None,
-    }
-}
-
 /// A failure that is not a status. `lost`: what it means when the connection ended.
-fn because(error: &Error, lost: &'static str) -> DeliveryError {
-    let reason = match error {
-        Error::ResponseTimeout { .. } => "timeout",
-        Error::Encode(_) | Error::Decode(_) => "protocol_error",
-        _ => lost,
+fn because(failure: Failure, lost: &'static str) -> DeliveryError {
+    let reason = match failure {
+        Failure::Timeout => "timeout",
+        Failure::Protocol => "protocol_error",
+        Failure::Status(_) | Failure::Closed => lost,
     };
     DeliveryError::Temporary { reason }
 }

@@ -7,9 +7,10 @@ use couchkey_otp::UnixTime;
 use couchkey_otp::verify::{Refused, Throttle};
 
 use super::{
-    Accept, AttemptKeys, Bucket, COOLDOWN, Challenge, Contact, Counted, Credential, Device,
-    FIRST_COOLDOWN, Full, Hash, NewChallenge, Outcome, Polled, QUIET, Queued, Quota, Record,
-    Resend, Sealed, SealedKind, Sending, Store, StoreError, Swept, Which, day_of,
+    Accept, AttemptKeys, Bucket, COOLDOWN, Challenge, Contact, Conversion, Counted, Credential,
+    Device, FIRST_COOLDOWN, FORGOTTEN, Full, Hash, Keep, NewChallenge, Outcome, Polled, QUIET,
+    Queued, Quota, Record, Resend, Sealed, SealedKind, Sending, Store, StoreError, Swept, Tried,
+    Turn, Which, day_of, forgotten, was_before,
 };
 use crate::{Channel, PersonId, Purpose};
 
@@ -84,11 +85,32 @@ impl Tables {
     }
 
     fn forgive(&mut self, attempt: &AttemptKeys, now: UnixTime) {
-        self.buckets.remove(&attempt.address.key);
+        let theirs = self.buckets.remove(&attempt.theirs.key);
+        let theirs = theirs.map_or(0, |empty_at| (empty_at - millis(now)).max(0));
+        if let Some(empty_at) = self.buckets.get_mut(&attempt.address.key) {
+            *empty_at -= theirs;
+        }
         self.refund(&attempt.network, now);
         for account in attempt.accounts.iter().flatten() {
             self.attempts.remove(account);
         }
+    }
+
+    fn keep(&mut self, record: Option<Record>) {
+        if let Some(record) = record {
+            let key = (record.space.clone(), record.key.clone());
+            self.records.insert(key, record);
+        }
+    }
+
+    fn count(&mut self, account: &Hash, theirs: &Bucket, now: UnixTime) -> Result<(), Refused> {
+        let throttle = self.attempts.entry(*account).or_default();
+        *throttle = throttle.attempt(now)?;
+        let empty_at = self.buckets.entry(theirs.key).or_insert(0);
+        let by_now = (millis(now)..=millis(now) + HOUR_MS).contains(empty_at);
+        let before = if by_now { *empty_at } else { millis(now) };
+        *empty_at = before + theirs.drain_ms();
+        Ok(())
     }
 
     fn refund(&mut self, bucket: &Bucket, now: UnixTime) {
@@ -99,34 +121,71 @@ impl Tables {
         }
     }
 
-    /// Says what would be sent; changes nothing unless it is queued.
-    fn take_quota(&mut self, quota: &Quota, now: UnixTime) -> Sending {
-        let today = day_of(now);
-        let turns = self.recipients.get(&quota.recipient).copied();
-        if let Some(turns) = turns {
-            if turns.day == today && turns.sent >= quota.per_day {
-                return Sending::DailyCap;
-            }
-            if now < turns.next_at {
-                return Sending::Cooldown {
-                    until: turns.next_at,
-                };
+    fn take_quota(&mut self, quota: &Quota, joins: bool, now: UnixTime) -> Sending {
+        if let Some(refused) = self.no_turn(&quota.asker, now) {
+            return refused;
+        }
+        let refused = quota.all.as_ref().and_then(|all| self.no_turn(all, now));
+        let refused = refused.or_else(|| self.is_paused(quota, now));
+        let refused = refused.or_else(|| self.no_budget(quota, now));
+        match refused {
+            Some(_) if joins => Sending::Joined {
+                next_at: self.take_turn(&quota.asker, now),
+            },
+            Some(refused) => refused,
+            None => {
+                if let Some(all) = &quota.all {
+                    self.take_turn(all, now);
+                }
+                let real = quota.spend.first().is_none_or(|spend| spend.real);
+                if let Some(conversion) = quota.conversion.as_ref().filter(|_| real) {
+                    let sent = (conversion.sent.clone(), day_of(now));
+                    *self.spend.entry(sent).or_default() += 1;
+                }
+                for s in quota.spend.iter().filter(|s| s.real) {
+                    let budget = (s.budget.clone(), day_of(now));
+                    *self.spend.entry(budget).or_default() += s.units;
+                }
+                Sending::Queued {
+                    next_at: self.take_turn(&quota.asker, now),
+                }
             }
         }
-        let spent = |tables: &Tables, budget: &String| {
-            let key = (budget.clone(), today);
-            tables.spend.get(&key).copied().unwrap_or(0)
+    }
+
+    fn no_turn(&self, turn: &Turn, now: UnixTime) -> Option<Sending> {
+        let turns = self.recipients.get(&turn.key)?;
+        if turns.day == day_of(now) && turns.sent >= turn.per_day {
+            return Some(Sending::DailyCap);
+        }
+        let until = turns.next_at;
+        // A longer wait is from a clock which was wrong.
+        let waits = now < until && until <= later(now, COOLDOWN);
+        waits.then_some(Sending::Cooldown { until })
+    }
+
+    fn is_paused(&self, quota: &Quota, now: UnixTime) -> Option<Sending> {
+        let conversion = quota.conversion.as_ref()?;
+        let counted = |name: &String| {
+            let units = self.spend.get(&(name.clone(), day_of(now)));
+            units.map_or(0, |units| *units as i64)
         };
-        if quota
-            .spend
-            .iter()
-            .any(|s| spent(self, &s.budget).saturating_add(s.units) > s.per_day)
-        {
-            return Sending::BudgetSpent;
-        }
-        for s in quota.spend.iter().filter(|s| s.real) {
-            *self.spend.entry((s.budget.clone(), today)).or_default() += s.units;
-        }
+        let fine = Conversion::is_fine(counted(&conversion.sent), counted(&conversion.redeemed));
+        (!fine).then_some(Sending::Paused)
+    }
+
+    fn no_budget(&self, quota: &Quota, now: UnixTime) -> Option<Sending> {
+        let full = quota.spend.iter().any(|s| {
+            let spent = self.spend.get(&(s.budget.clone(), day_of(now)));
+            spent.copied().unwrap_or(0).saturating_add(s.units) > s.per_day
+        });
+        full.then_some(Sending::BudgetSpent)
+    }
+
+    /// Takes a turn that is there, and says when the next one is.
+    fn take_turn(&mut self, turn: &Turn, now: UnixTime) -> UnixTime {
+        let today = day_of(now);
+        let turns = self.recipients.get(&turn.key).copied();
         let in_a_row = match turns {
             Some(turns) if now < later(turns.next_at, QUIET) => turns.in_a_row + 1,
             _ => 1,
@@ -147,8 +206,8 @@ impl Tables {
             in_a_row,
             next_at,
         };
-        self.recipients.insert(quota.recipient, turns);
-        Sending::Queued { next_at }
+        self.recipients.insert(turn.key, turns);
+        next_at
     }
 
     fn open(&self, id: &str, now: UnixTime) -> Option<&Challenge> {
@@ -199,6 +258,7 @@ impl Store for MemoryStore {
         new.memory = accept.memory;
         tables.credentials.push(new);
         tables.forgive(&accept.attempt, accept.now);
+        tables.keep(accept.keep.clone());
         Ok(true)
     }
 
@@ -209,9 +269,13 @@ impl Store for MemoryStore {
         Ok(tables.credentials.len() < before)
     }
 
-    async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
+    async fn forget(&self, person: &PersonId, now: UnixTime) -> Result<(), StoreError> {
         self.revoke(person).await?;
         let mut tables = self.tables();
+        tables.keep(Some(forgotten(person, now)));
+        tables
+            .devices
+            .retain(|(_, answer)| !matches!(answer, Answer::Approved(p) if p == person));
         let Tables {
             contacts,
             challenges,
@@ -237,8 +301,13 @@ impl Store for MemoryStore {
         let mut taken = Vec::new();
         for (place, bucket) in buckets.iter().enumerate() {
             let empty_at = tables.buckets.get(&bucket.key).copied().unwrap_or(0);
-            let next = empty_at.max(millis(now)) + bucket.drain_ms();
-            if next > millis(now) + HOUR_MS {
+            let full = millis(now) + HOUR_MS;
+            // What is more than full is from a clock which was wrong, and has room for one.
+            let next = match empty_at > full {
+                true => full,
+                false => empty_at.max(millis(now)) + bucket.drain_ms(),
+            };
+            if next > full {
                 let until = empty_at + bucket.drain_ms() - HOUR_MS;
                 return Ok(Some(Full {
                     bucket: place,
@@ -263,20 +332,15 @@ impl Store for MemoryStore {
         &self,
         account: &Hash,
         buckets: &[Bucket; 2],
+        theirs: &Bucket,
         of: &Which,
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
         if let Some(full) = self.spend(buckets, now).await? {
             return Ok(Counted::Full(full));
         }
-        {
-            let mut tables = self.tables();
-            let throttle = tables.attempts.entry(*account).or_default();
-            match throttle.attempt(now) {
-                Ok(next) => *throttle = next,
-                Err(Refused::Wait { until }) => return Ok(Counted::Wait { until }),
-                Err(Refused::Stopped) => return Ok(Counted::Stopped),
-            }
+        if let Err(refused) = self.tables().count(account, theirs, now) {
+            return Ok(Counted::Refused(refused));
         }
         Ok(Counted::Yes(self.credential(of).await?.map(Box::new)))
     }
@@ -294,6 +358,7 @@ impl Store for MemoryStore {
             _ => return Ok(false),
         }
         tables.forgive(&accept.attempt, accept.now);
+        tables.keep(accept.keep.clone());
         Ok(true)
     }
 
@@ -326,22 +391,28 @@ impl Store for MemoryStore {
         Ok(found)
     }
 
+    async fn open_challenge(
+        &self,
+        recipient: &Hash,
+        purpose: Purpose,
+        until: UnixTime,
+    ) -> Result<Option<Challenge>, StoreError> {
+        let tables = self.tables();
+        let open = tables
+            .challenges
+            .values()
+            .filter(|c| c.recipient == *recipient && c.purpose == purpose && c.expires_at >= until);
+        Ok(open.max_by_key(|c| c.expires_at).cloned())
+    }
+
     async fn start_challenge(&self, new: &NewChallenge) -> Result<Sending, StoreError> {
         let mut tables = self.tables();
-        let sending = tables.take_quota(&new.quota, new.now);
-        if let Sending::Queued { .. } = sending {
+        let sending = tables.take_quota(&new.quota, new.joins, new.now);
+        if let Sending::Queued { .. } | Sending::Joined { .. } = sending {
             let row = &new.challenge;
-            let ended: Vec<String> = tables
-                .challenges
-                .values()
-                .filter(|c| c.recipient == row.recipient && c.purpose == row.purpose)
-                .map(|c| c.id.clone())
-                .collect();
-            for id in ended {
-                tables.challenges.remove(&id);
-                tables.messages.retain(|(m, _)| m.challenge != id);
-            }
             tables.challenges.insert(row.id.clone(), row.clone());
+        }
+        if let Sending::Queued { .. } = sending {
             tables.queue(new.message.clone(), new.void, new.now);
         }
         Ok(sending)
@@ -357,23 +428,31 @@ impl Store for MemoryStore {
         if open.is_none_or(|c| c.tries >= Challenge::TRIES) {
             return Ok(Sending::Ended);
         }
-        let sending = tables.take_quota(&again.quota, again.now);
+        let sending = tables.take_quota(&again.quota, false, again.now);
         if let Sending::Queued { .. } = sending {
             tables.queue(again.message.clone(), again.void, again.now);
         }
         Ok(sending)
     }
 
-    async fn count_try(&self, id: &str, now: UnixTime) -> Result<Option<Challenge>, StoreError> {
+    async fn count_try(
+        &self,
+        id: &str,
+        account: &Hash,
+        theirs: &Bucket,
+        now: UnixTime,
+    ) -> Result<Tried, StoreError> {
         let mut tables = self.tables();
-        let open = tables
-            .challenges
-            .get_mut(id)
-            .filter(|c| c.expires_at > now && c.tries < Challenge::TRIES);
-        Ok(open.map(|challenge| {
-            challenge.tries += 1;
-            challenge.clone()
-        }))
+        let open = tables.open(id, now);
+        if open.is_none_or(|c| c.tries >= Challenge::TRIES) {
+            return Ok(Tried::Ended);
+        }
+        if let Err(refused) = tables.count(account, theirs, now) {
+            return Ok(Tried::Refused(refused));
+        }
+        let challenge = tables.challenges.get_mut(id).expect("it is open");
+        challenge.tries += 1;
+        Ok(Tried::Yes(Box::new(challenge.clone())))
     }
 
     async fn redeem(
@@ -381,14 +460,20 @@ impl Store for MemoryStore {
         id: &str,
         contact: Option<&Contact>,
         attempt: &AttemptKeys,
+        keep: Option<Keep>,
         now: UnixTime,
     ) -> Result<Option<PersonId>, StoreError> {
         let mut tables = self.tables();
-        if tables.open(id, now).is_none() {
+        let Some(challenge) = tables.open(id, now).cloned() else {
             return Ok(None);
-        }
-        let challenge = tables.challenges.remove(id).expect("it is open");
-        tables.messages.retain(|(m, _)| m.challenge != id);
+        };
+        let Tables {
+            challenges,
+            messages,
+            ..
+        } = &mut *tables;
+        challenges.retain(|_, c| c.origin != challenge.origin);
+        messages.retain(|(m, _)| challenges.contains_key(&m.challenge));
         let person = match contact {
             Some(contact) => {
                 let kept = tables
@@ -400,7 +485,17 @@ impl Store for MemoryStore {
             None => challenge.person,
         };
         tables.forgive(attempt, now);
+        tables.keep(person.as_ref().zip(keep).map(|(person, keep)| keep(person)));
         Ok(person)
+    }
+
+    async fn count(&self, name: &str, units: u64, now: UnixTime) -> Result<(), StoreError> {
+        let mut tables = self.tables();
+        *tables
+            .spend
+            .entry((name.to_owned(), day_of(now)))
+            .or_default() += units;
+        Ok(())
     }
 
     async fn claim(&self, now: UnixTime, lease: u64, most: u32) -> Result<Vec<Queued>, StoreError> {
@@ -479,7 +574,13 @@ impl Store for MemoryStore {
         Ok(false)
     }
 
-    async fn poll_device(&self, device_code: &Hash, now: UnixTime) -> Result<Polled, StoreError> {
+    async fn poll_device(
+        &self,
+        device_code: &Hash,
+        client: &str,
+        keep: Option<Keep>,
+        now: UnixTime,
+    ) -> Result<Polled, StoreError> {
         let mut tables = self.tables();
         let place = tables
             .devices
@@ -489,10 +590,19 @@ impl Store for MemoryStore {
             return Ok(Polled::Ended);
         };
         let (device, answer) = &mut tables.devices[place];
+        if device.client != client {
+            return Ok(Polled::OtherClient);
+        }
         match answer {
             Answer::Approved(person) => {
                 let person = person.clone();
-                tables.devices.remove(place);
+                let (device, _) = tables.devices.remove(place);
+                let key = (FORGOTTEN.to_owned(), person.as_str().as_bytes().to_vec());
+                let gone = tables.records.get(&key);
+                if gone.is_some_and(|gone| was_before(gone, device.created_at)) {
+                    return Ok(Polled::Ended);
+                }
+                tables.keep(keep.map(|keep| keep(&person)));
                 Ok(Polled::Approved(person))
             }
             Answer::Denied => Ok(Polled::Denied),
@@ -520,9 +630,18 @@ impl Store for MemoryStore {
         Ok(None)
     }
 
+    async fn replace(&self, old: &Record, new: &Record) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let key = (old.space.clone(), old.key.clone());
+        let same = tables.records.get(&key).map(|there| &there.value) == Some(&old.value);
+        if same {
+            tables.keep(Some(new.clone()));
+        }
+        Ok(same)
+    }
+
     async fn put(&self, record: &Record) -> Result<(), StoreError> {
-        let key = (record.space.clone(), record.key.clone());
-        self.tables().records.insert(key, record.clone());
+        self.tables().keep(Some(record.clone()));
         Ok(())
     }
 
@@ -560,6 +679,25 @@ impl Store for MemoryStore {
     async fn delete(&self, space: &str, key: &[u8]) -> Result<bool, StoreError> {
         let key = (space.to_owned(), key.to_vec());
         Ok(self.tables().records.remove(&key).is_some())
+    }
+
+    async fn begin_timeline(&self, new: &Record, old: &Record) -> Result<bool, StoreError> {
+        let mut tables = self.tables();
+        let key = (old.space.clone(), old.key.clone());
+        if tables.records.get(&key).map(|there| &there.value) != Some(&old.value) {
+            return Ok(false);
+        }
+        tables.records.insert(key, new.clone());
+        tables.messages.clear();
+        tables.challenges.clear();
+        tables.devices.clear();
+        Ok(true)
+    }
+
+    async fn some_contacts(&self, most: u32) -> Result<Vec<Contact>, StoreError> {
+        let tables = self.tables();
+        let some = tables.contacts.values().take(most as usize);
+        Ok(some.cloned().collect())
     }
 
     async fn sealed_elsewhere(&self, key: u32, most: u32) -> Result<Vec<Sealed>, StoreError> {
@@ -609,7 +747,7 @@ impl Store for MemoryStore {
     async fn sweep(&self, now: UnixTime) -> Result<Swept, StoreError> {
         let mut tables = self.tables();
         let before = tables.rows();
-        let ended = |c: &&Challenge| c.expires_at <= now;
+        let ended = |c: &&Challenge| c.expires_at <= now && c.id == c.origin;
         let expired: Vec<(Channel, Purpose)> = tables
             .challenges
             .values()

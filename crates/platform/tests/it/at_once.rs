@@ -83,8 +83,11 @@ pub async fn the_same_step_is_written_once_however_many_write_it(w: World) {
             attempt: AttemptKeys {
                 accounts: [Some([1; 32]), None],
                 address: bucket(2),
+                theirs: bucket(4),
                 network: bucket(3),
+                timeline: w.store.timeline(),
             },
+            keep: None,
             now: w.now(),
         };
         let results = at_once(w.clone(), |w, n| {

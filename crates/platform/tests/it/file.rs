@@ -1,6 +1,7 @@
 //! What only a database in a file can go through: an earlier version's tables, and a log that somebody holds.
 use std::sync::Arc;
 
+use couchkey_otp::verify::EVIDENCE;
 use couchkey_platform::store::{Record, SqliteStore};
 use couchkey_platform::{ConfirmRequest, KeyRing, Platform, VerifyError, VerifyRequest};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -21,7 +22,11 @@ async fn a_database_of_the_first_version_moves_over_and_refuses_the_used_codes()
     let ana = w.enrolled("ana").await;
     let bo = w.enrolled("bo").await;
     let pending = w.platform.enrol(&enrol("cleo")).await.unwrap();
-    // Bo's phone is one step ahead, which is remembered.
+    // Bo's phone is one step ahead, again and again, which is remembered.
+    for _ in 1..EVIDENCE {
+        w.verify("bo", &bo.code_at(w.now(), 1)).await.unwrap();
+        w.clock.advance(60);
+    }
     let (anas, bos) = (ana.code(w.now()), bo.code_at(w.now(), 1));
     w.verify("ana", &anas).await.unwrap();
     assert_eq!(w.verify("bo", &bos).await.unwrap().drift, 1);
@@ -62,7 +67,7 @@ async fn a_database_of_the_first_version_moves_over_and_refuses_the_used_codes()
     }
     w.clock.advance(60);
     verify("ana", &ana.code(w.now())).await.unwrap();
-    // Two steps ahead is one more than the one that is remembered.
+    // Two steps ahead is one more than the window, for a clock that is known to be ahead.
     let bo_again = verify("bo", &bo.code_at(w.now(), 2)).await.unwrap();
     assert_eq!(bo_again.drift, 2);
     assert_eq!(verify("dora", "123456").await, Err(VerifyError::Wrong));
@@ -131,4 +136,60 @@ async fn a_reader_that_holds_the_log_stops_nobody_and_the_log_is_cut_after_it() 
         let found = w.store.get("test", &[n], w.now()).await.unwrap();
         assert!(found.unwrap().value == record(n).value, "{n}");
     }
+}
+
+/// Row 21 of issue 17: a backup knows of nothing that was accepted after it was made.
+#[tokio::test]
+async fn row_21_on_a_backup_that_was_brought_back_nothing_is_accepted_again() {
+    let w = World::sqlite().await;
+    let ana = w.enrolled("ana").await;
+    let folder = w.folder.as_ref().unwrap().path();
+    let file = folder.join(SQLITE);
+    let (ours, copied) = (folder.join("ours.sqlite"), folder.join("copied.sqlite"));
+    SqliteStore::backup(&file, &ours).await.unwrap();
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&file);
+    let mut somebody = options.connect().await.unwrap();
+    sqlx::query("VACUUM INTO $1")
+        .bind(copied.to_str().unwrap())
+        .execute(&mut somebody)
+        .await
+        .unwrap();
+    let code = ana.code(w.now());
+    w.verify("ana", &code).await.unwrap();
+
+    let on = async |file: &std::path::Path| {
+        let store = Arc::new(SqliteStore::open(file).await.unwrap());
+        let keys = KeyRing::from_text(&w.keys).unwrap();
+        let platform = Platform::start(store, w.clock.clone(), keys, w.settings.clone());
+        platform.await.unwrap()
+    };
+    let verify = async |platform: &Platform, code: &str| {
+        let request = VerifyRequest {
+            person: id("ana"),
+            code,
+            from: HOME,
+        };
+        platform.verify(&request).await
+    };
+    let back = [on(&ours).await, on(&copied).await];
+    for platform in &back {
+        let held = VerifyError::ChangedOver { retry_after: 90 };
+        assert_eq!(verify(platform, &code).await, Err(held));
+    }
+    // The file that was there all the time holds nobody up, however often it is opened.
+    let same = on(&file).await;
+    assert_eq!(verify(&same, &code).await, Err(VerifyError::Used));
+
+    w.clock.advance(90);
+    for platform in &back {
+        let used = verify(platform, &ana.code_at(w.now(), -1)).await;
+        assert_eq!(used, Err(VerifyError::Used), "it may have been");
+        verify(platform, &ana.code(w.now())).await.unwrap();
+    }
+    // From then on it is the database, and opened again it is no backup any more.
+    w.clock.advance(30);
+    let again = on(&ours).await;
+    verify(&again, &ana.code(w.now())).await.unwrap();
+    let taken = SqliteStore::backup(&file, &ours).await;
+    assert!(taken.is_err(), "a backup is written over nothing");
 }

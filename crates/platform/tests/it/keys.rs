@@ -46,6 +46,37 @@ pub async fn another_key_ring_is_noticed_at_the_start(w: World) {
     assert_eq!(refused.err(), Some(StoreError::Unreadable));
 }
 
+/// Row 15 of issue 17: the right key with another pepper started, and knew nobody.
+pub async fn row_15_another_pepper_is_noticed_at_the_start(w: World) {
+    let other = KeyRing::generate().to_text().to_string();
+    let pepper = other.lines().next().unwrap();
+    let keys = w.keys.lines().skip(1).collect::<Vec<_>>().join("\n");
+    let mixed = format!("{pepper}\n{keys}\n");
+    let refused = w.start(&mixed, w.settings.clone()).await;
+    assert_eq!(refused.err(), Some(StoreError::Unreadable));
+    assert!(
+        w.start(&w.keys, w.settings.clone()).await.is_ok(),
+        "and the right one starts"
+    );
+}
+
+/// Row 15 of issue 17: a database of before there was a check took whatever pepper came first.
+pub async fn row_15_a_database_without_a_check_is_not_stamped_by_another_pepper(w: World) {
+    let answer = ask(&w, ANA, Purpose::SignUp).await.unwrap();
+    let code = the_code(&w).await;
+    assert!(redeem(&w, &answer.id, Purpose::SignUp, &code).await.is_ok());
+    assert!(w.store.delete("check", b"pepper").await.unwrap());
+    let other = KeyRing::generate().to_text().to_string();
+    let pepper = other.lines().next().unwrap();
+    let keys = w.keys.lines().skip(1).collect::<Vec<_>>().join("\n");
+    let mixed = format!("{pepper}\n{keys}\n");
+    let refused = w.start(&mixed, w.settings.clone()).await;
+    assert_eq!(refused.err(), Some(StoreError::Unreadable));
+    assert!(w.start(&w.keys, w.settings.clone()).await.is_ok());
+    let stamped = w.store.get("check", b"pepper", w.now()).await.unwrap();
+    assert!(stamped.is_some());
+}
+
 /// Somebody who writes into the database gives ana the secret that they know.
 pub async fn a_secret_moved_to_another_row_does_not_open(w: World) {
     w.enrolled("ana").await;

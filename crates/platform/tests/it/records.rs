@@ -38,6 +38,36 @@ pub async fn a_record_is_new_once(w: World) {
     assert!(!w.store.delete("session", b"k").await.unwrap());
 }
 
+pub async fn a_record_is_replaced_if_it_is_as_it_was(w: World) {
+    let (first, second) = (record(b"k", b"1", None), record(b"k", b"2", None));
+    assert!(
+        !w.store.replace(&first, &second).await.unwrap(),
+        "not there"
+    );
+    w.store.put(&first).await.unwrap();
+    let tries = (2..18_u8).map(|n| {
+        let (store, first) = (w.store.clone(), first.clone());
+        let new = record(b"k", &[n], None);
+        tokio::spawn(async move { store.replace(&first, &new).await.unwrap() })
+    });
+    let mut replaced = 0;
+    for one in tries.collect::<Vec<_>>() {
+        replaced += u8::from(one.await.unwrap());
+    }
+    assert_eq!(replaced, 1);
+    let there = w
+        .store
+        .get("session", b"k", w.now())
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(w.store.delete("session", b"k").await.unwrap());
+    assert!(
+        !w.store.replace(&there, &second).await.unwrap(),
+        "it is gone for good"
+    );
+}
+
 pub async fn records_expire(w: World) {
     let end = UnixTime::from_secs(w.now().as_secs() + 10);
     w.store.put(&record(b"k", b"1", Some(end))).await.unwrap();

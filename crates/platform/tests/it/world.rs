@@ -55,7 +55,7 @@ impl World {
         World::on(Arc::new(store), None).await
     }
 
-    async fn on(store: Arc<dyn Store>, folder: Option<tempfile::TempDir>) -> World {
+    pub async fn on(store: Arc<dyn Store>, folder: Option<tempfile::TempDir>) -> World {
         let clock = Arc::new(TestClock::at(NOW));
         let keys = KeyRing::generate().to_text().to_string();
         let mut settings = Settings::new("StreamTV", "https://example.tv/link");
@@ -64,7 +64,7 @@ impl World {
                 SmsCountry {
                     country: "DE".to_owned(),
                     units: 7,
-                    units_per_day: 21,
+                    units_per_day: 42,
                 },
                 SmsCountry {
                     country: "PT".to_owned(),
@@ -72,7 +72,7 @@ impl World {
                     units_per_day: 100,
                 },
             ],
-            units_per_day: 30,
+            units_per_day: 60,
         };
         let ring = KeyRing::from_text(&keys).unwrap();
         let platform = Platform::start(store.clone(), clock.clone(), ring, settings.clone());
@@ -151,6 +151,10 @@ impl World {
 }
 
 impl Phone {
+    pub fn with(secret: Secret) -> Phone {
+        Phone { secret }
+    }
+
     /// Reads the QR code's content, as an app does.
     pub fn of(enrolled: &Enrolled) -> Phone {
         let parsed = otpauth::read(&enrolled.uri).unwrap();

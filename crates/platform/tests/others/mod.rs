@@ -12,7 +12,7 @@ pub fn readers(link: &str, time: u64) -> BTreeMap<String, Value> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = std::env::var_os("COUCHKEY_PYTHON").unwrap_or_else(|| "python3".into());
     let mut python = Command::new(python);
-    python.arg(here.join("tests/others/read.py"));
+    python.args(["-c", include_str!("read.py")]);
     let mut node = Command::new("node");
     node.current_dir(here.join("../../ui")) // where its packages are
         .args(["--input-type=module", "--eval", include_str!("read.mjs")])

@@ -15,9 +15,14 @@ use couchkey_platform::{
 };
 
 /// How long a sender waits for a server that says nothing, and for one that only has much to do: a busy machine is not a
-/// fault, so the long one never ends by itself.
-pub fn patience(says_nothing: bool) -> Duration {
-    Duration::from_secs(if says_nothing { 1 } else { 20 })
+/// fault, so the long one never ends by itself. A server that says nothing at first and heals has to be answered in time
+/// afterwards, so it is waited for longer than one that never says anything.
+pub fn patience(says_nothing: bool, heals: bool) -> Duration {
+    Duration::from_secs(match (says_nothing, heals) {
+        (false, _) => 20,
+        (true, true) => 6,
+        (true, false) => 1,
+    })
 }
 
 pub const BRAND: &str = "Example TV";
@@ -77,6 +82,7 @@ impl World {
             purpose: Purpose::SignUp,
             from: IpAddr::V4(Ipv4Addr::LOCALHOST),
             language: None,
+            known: None,
         };
         self.platform
             .challenge(&request)
@@ -91,6 +97,7 @@ impl World {
             purpose: Purpose::SignUp,
             code,
             from,
+            known: None,
         };
         self.platform.redeem(&request).await.is_ok()
     }

@@ -62,7 +62,7 @@ async fn all(times: Option<u32>) {
             let world = World::new().await;
             let outbox = world.outbox(
                 Arc::new(NoMail),
-                Arc::new(gateway(port, matches!(what, TakeAndHang))),
+                Arc::new(gateway(port, matches!(what, TakeAndHang), times.is_some())),
             );
             let answer = world.ask(Recipient::phone("+4917012345678").unwrap()).await;
             let (end, _) = world.until_the_end(&outbox, &answer).await;
@@ -81,7 +81,7 @@ async fn all(times: Option<u32>) {
     }
 }
 
-fn gateway(port: u16, says_nothing: bool) -> HttpGateway {
+fn gateway(port: u16, says_nothing: bool, heals: bool) -> HttpGateway {
     let body = HttpBody::Json(json!({
         "messages": [{ "to": "{to}", "content": "{text}", "ref": "{id}" }], "from": "\"TV\"",
     }));
@@ -89,7 +89,7 @@ fn gateway(port: u16, says_nothing: bool) -> HttpGateway {
     let mut settings = HttpGatewaySettings::new(url, body, "Example \"TV\"");
     settings.success.value = Some(("/status".into(), json!("queued")));
     settings.web_otp_domain = Some("tv.example.test".into());
-    settings.timeout = patience(says_nothing);
+    settings.timeout = patience(says_nothing, heals);
     HttpGateway::new(settings).unwrap()
 }
 
@@ -223,7 +223,7 @@ pub async fn one_text(to: &str) -> Option<String> {
     let seen = Arc::new(Seen::default());
     let port = provider(Close, 0, Arc::clone(&seen)).await;
     let world = World::new().await;
-    let outbox = world.outbox(Arc::new(NoMail), Arc::new(gateway(port, false)));
+    let outbox = world.outbox(Arc::new(NoMail), Arc::new(gateway(port, false, true)));
     let answer = world.ask(Recipient::phone(to).unwrap()).await;
     assert_eq!(world.until_the_end(&outbox, &answer).await, (Sent, 1));
     seen.told().1

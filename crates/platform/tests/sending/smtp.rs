@@ -127,7 +127,7 @@ async fn one(fault: &Fault, times: Option<u32>, expected: End) {
     let server = Server::start(at, what, times.unwrap_or(u32::MAX)).await;
     let world = World::new().await;
     let outbox = world.outbox(
-        Arc::new(server.mailer(matches!(what, Hang | Trickle(_)))),
+        Arc::new(server.mailer(matches!(what, Hang | Trickle(_)), times.is_some())),
         Arc::new(NoSms),
     );
     let answer = world
@@ -202,12 +202,12 @@ impl Server {
         }
     }
 
-    fn mailer(&self, says_nothing: bool) -> SmtpMailer {
+    fn mailer(&self, says_nothing: bool, heals: bool) -> SmtpMailer {
         let mut settings = SmtpSettings::new("localhost", "TV <codes@example.test>", BRAND);
         settings.port = Some(self.port);
         settings.login = Some(("couchkey".into(), "secret".to_owned().into()));
         settings.authority = Some(self.certificate.clone().into_bytes());
-        settings.timeout = patience(says_nothing);
+        settings.timeout = patience(says_nothing, heals);
         SmtpMailer::new(settings).unwrap()
     }
 }
@@ -341,7 +341,7 @@ impl Script {
             Trickle(reply) => {
                 for byte in reply.as_bytes() {
                     stream.write_all(&[*byte]).await?;
-                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 Ok(())
             }
@@ -418,7 +418,7 @@ async fn the_terminal_shows_the_code() {
 pub async fn one_mail(to: &str) -> Option<String> {
     let server = Server::start(Banner, Close, 0).await;
     let world = World::new().await;
-    let outbox = world.outbox(Arc::new(server.mailer(false)), Arc::new(NoSms));
+    let outbox = world.outbox(Arc::new(server.mailer(false, true)), Arc::new(NoSms));
     let answer = world.ask(Recipient::email(to).unwrap()).await;
     assert_eq!(world.until_the_end(&outbox, &answer).await, (Sent, 1));
     server.seen.told().1

@@ -332,3 +332,25 @@ fn a_passphrase_for_backups_opens_nothing_else() {
     let refused = vault.backup(NOW, &mut rng).err();
     assert_eq!(refused, Some(BackupError::NothingOpensIt), "ended");
 }
+
+#[test]
+fn what_comes_from_a_backup_into_the_trash_rests_there_thirty_days() {
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let (mut vault, key, mut rng) = with_keys();
+    assert_eq!(vault.purge(day(31)), 0, "seen to be over, on this device");
+    let bytes = made(&vault, &mut rng);
+    let mut new = restored(open(&bytes, &Unlock::Recovery(&key)));
+    assert_eq!(new.purge(day(62)), 0, "a new vault saw nothing yet");
+    assert_eq!(new.purge(day(93)), 1, "thirty days after it did");
+
+    let (_, mut other, mut rng) = saved_vault(2);
+    let gone: Vec<_> = other.accounts().map(|(place, _)| place.id).collect();
+    other.add(enrolment(55), NOW, &mut rng).expect("room");
+    other.remove(gone[0], NOW).expect("it is listed");
+    assert_eq!(other.purge(day(31)), 0, "its own is seen to be over");
+    let backup = open(&bytes, &Unlock::Recovery(&key));
+    other.merge(backup).expect("room");
+    assert_eq!(other.trash().count(), 2, "its own, and the backup's");
+    assert_eq!(other.purge(day(62)), 0, "both are seen");
+    assert_eq!(other.purge(day(93)), 2, "thirty days after that");
+}

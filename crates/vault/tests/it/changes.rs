@@ -2,8 +2,8 @@
 
 use couchkey_otp::{Counter, Digits, Enrolment, Kind, Period, Secret, UnixTime};
 use couchkey_vault::{
-    AccountId, Appearance, Argon2Cost, ChangeError, DeviceKey, Edit, NewSlot, RecoveryKey,
-    Settings, SlotError, SlotKind, Vault, limits,
+    AccountId, Appearance, Argon2Cost, ChangeError, DeviceKey, Edit, NewAccount, NewSlot,
+    RecoveryKey, Settings, SlotError, SlotKind, Vault, limits,
 };
 
 use crate::store::*;
@@ -54,6 +54,71 @@ fn names_of_an_enrolment_that_are_too_long_are_cut_at_a_character() {
         account.issuer.as_deref(),
         Some("ü".repeat(128).as_str()),
         "256 bytes"
+    );
+}
+
+#[test]
+fn names_with_marks_or_tabs_come_in_by_no_door() {
+    let mut vault = vault(0);
+    let hostile = totp(
+        &[1; 20],
+        Some(" TV\u{202e}knaB\u{2066}"),
+        "\u{200f}me\u{61c}",
+    );
+    let id = vault.add(hostile, NOW, &mut rng(1)).expect("room");
+    let account = vault.account(id).expect("just added");
+    assert_eq!(
+        (account.issuer.as_deref(), account.account.as_str()),
+        (Some("TVknaB"), "me"),
+        "as names in links are read"
+    );
+    for (issuer, name, what) in [
+        (Some("TV\tBank"), "me", "issuer"),
+        (Some("TV"), "me\u{1b}[2J", "account name"),
+        (None, "me\nyou", "account name"),
+    ] {
+        let refused = Err(ChangeError::ControlCharacter { what });
+        assert_eq!(
+            vault
+                .add(totp(&[2; 20], issuer, name), NOW, &mut rng(1))
+                .map(drop),
+            refused,
+            "{issuer:?} {name:?} is no name"
+        );
+        let parsed = |issuer: Option<&str>, name: &str| couchkey_otp::Parsed {
+            enrolment: totp(&[3; 20], issuer, name),
+            warnings: Vec::new(),
+            image: None,
+        };
+        let both = [parsed(Some("good"), "name"), parsed(issuer, name)];
+        let both = both.into_iter().map(NewAccount::plain);
+        let added = vault.add_new(both.collect(), NOW, &mut rng(1));
+        assert_eq!(added.map(drop), refused, "all of them, or none");
+    }
+    let link = "me otpauth://totp/a?secret=GEZDGNBVGY3TQOJQ";
+    let rename = Edit {
+        account: Some(link.into()),
+        ..Edit::default()
+    };
+    let what = "account name";
+    let refused = Err(ChangeError::LinkInName { what });
+    assert_eq!(
+        vault.edit(id, rename),
+        refused,
+        "a name would show the secret"
+    );
+    let added = vault.add(totp(&[4; 20], None, link), NOW, &mut rng(1));
+    assert_eq!(added.map(drop), refused, "however it comes in");
+    assert_eq!(vault.accounts().count(), 1, "nothing else came in");
+    let note = Edit {
+        note: Some("a\tline\n\u{202e}turned".into()),
+        ..Edit::default()
+    };
+    vault.edit(id, note).expect("lines and tabs are welcome");
+    assert_eq!(
+        vault.account(id).expect("it is there").note,
+        "a\tline\nturned",
+        "and nothing in it turns writing around"
     );
 }
 
@@ -336,13 +401,13 @@ fn nothing_is_deleted_at_once() {
     let place = vault.place(id).expect("it rests").clone();
     assert_eq!(
         vault.rests_until(&place, later),
-        Some(UnixTime::from_secs(day(37).as_secs() + 1)),
-        "a week more"
+        Some(UnixTime::from_secs(day(60).as_secs() + 1)),
+        "thirty days more"
     );
     store.save(&mut vault, &mut rng);
     let mut vault = store.opened().vault;
-    assert_eq!(vault.purge(day(37)), 0, "a week to the second");
-    assert_eq!(vault.purge(day(38)), 1, "at the second look");
+    assert_eq!(vault.purge(day(60)), 0, "thirty days to the second");
+    assert_eq!(vault.purge(day(61)), 1, "at the second look");
     assert!(vault.place(id).is_none(), "now it is gone");
     store.save(&mut vault, &mut rng);
     let opened = store.without_files().opened();
@@ -384,6 +449,87 @@ fn a_clock_that_is_wrong_by_decades_does_not_empty_the_trash() {
     assert_eq!(vault.purge(day(61)), 0, "and rests");
 }
 
+/// 2020-09-13, seven years before [`NOW`]; and 2036-07-18.
+const IN_2020: UnixTime = UnixTime::from_secs(1_600_000_000);
+const IN_2036: UnixTime = UnixTime::from_secs(2_100_000_000);
+
+#[test]
+fn an_account_removed_by_a_clock_in_2020_rests_thirty_days_from_when_it_is_first_seen_in_the_trash()
+{
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let id = ids(&vault)[1];
+    vault.remove(id, IN_2020).expect("it is listed");
+    for days in [0, 1, 8, 20, 29] {
+        assert_eq!(vault.purge(day(days)), 0, "day {days}");
+        store.save(&mut vault, &mut rng);
+        vault = store.opened().vault;
+    }
+    let place = vault.place(id).expect("it rests").clone();
+    assert_eq!(
+        vault.rests_until(&place, day(20)),
+        Some(day(30)),
+        "thirty days from when it was seen"
+    );
+    assert_eq!(vault.purge(day(31)), 1, "then it is gone");
+}
+
+#[test]
+fn a_clock_that_jumps_forward_and_stays_there_takes_nothing_of_the_thirty_days() {
+    for jump in [31, 60, 200, 5_000] {
+        let mut vault = vault(3);
+        let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+        let id = ids(&vault)[1];
+        vault.remove(id, NOW).expect("it is listed");
+        // What the clock says is right again in what it counts, and wrong by as much as it jumped.
+        for days in 1..=30 {
+            assert_eq!(vault.purge(day(jump + days)), 0, "{jump}, day {days}");
+        }
+        assert_eq!(vault.purge(day(jump + 32)), 1, "{jump}: after thirty days");
+    }
+}
+
+#[test]
+fn what_a_clock_of_2036_removed_rests_from_when_it_is_seen_and_not_until_2036() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let id = ids(&vault)[1];
+    vault.remove(id, IN_2036).expect("it is listed");
+    assert!(vault.wants_purge(NOW), "its date is put right");
+    assert_eq!(vault.purge(NOW), 0, "and nothing else is done");
+    store.save(&mut vault, &mut rng);
+    let mut vault = store.opened().vault;
+    let place = vault.place(id).expect("it rests").clone();
+    assert_eq!(place.trashed, Some(NOW), "seen there");
+    assert_eq!(vault.rests_until(&place, NOW), Some(day(30)), "from now on");
+    assert!(!vault.wants_purge(day(1)), "once");
+    assert_eq!(vault.purge(day(31)), 0, "seen to be over");
+    assert_eq!(vault.purge(day(62)), 1, "gone, and not in 2036");
+}
+
+/// Something else was seen to be over already: that look is none at what came later with an old date.
+#[test]
+fn what_comes_into_the_trash_with_an_old_date_was_not_seen_there_before() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let day = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
+    let (old, late) = (ids(&vault)[1], ids(&vault)[2]);
+    vault.remove(old, NOW).expect("it is listed");
+    assert_eq!(vault.purge(day(31)), 0, "seen to be over");
+    store.save(&mut vault, &mut rng);
+    vault.remove(late, IN_2020).expect("it is listed");
+    assert_eq!(vault.purge(day(62)), 0, "the other one is seen now");
+    assert!(vault.place(late).is_some(), "and rests");
+    assert_eq!(vault.purge(day(93)), 2, "thirty days after that");
+
+    let mut vault = store.opened().vault;
+    vault.remove(late, day(32)).expect("it is listed");
+    assert_eq!(
+        vault.purge(day(62)),
+        1,
+        "a right date leaves what was seen as it is"
+    );
+}
+
 #[test]
 fn the_trash_is_looked_at_only_when_something_is_over() {
     let (mut store, mut vault, mut rng) = saved_vault(3);
@@ -397,9 +543,9 @@ fn the_trash_is_looked_at_only_when_something_is_over() {
     store.save(&mut vault, &mut rng);
     assert!(
         !vault.wants_purge(day(32)),
-        "for a week there is nothing to do"
+        "for thirty days there is nothing to do"
     );
-    assert!(vault.wants_purge(day(39)), "to be deleted");
+    assert!(vault.wants_purge(day(62)), "to be deleted");
     vault.restore(id).expect("it rests");
     assert!(vault.wants_purge(day(39)), "to be forgotten");
     assert_eq!(vault.purge(day(39)), 0, "forgotten");
@@ -527,6 +673,7 @@ fn settings_are_kept_in_the_file() {
         lock_on_sleep: false,
         clear_clipboard: false,
         appearance: Appearance::Contrast,
+        language: Some("pt-BR".into()),
         recovery_made: Some(1_700_000_001),
         recovery_saved: true,
         recovery_proven: Some(1_700_000_002),

@@ -51,7 +51,7 @@ const CHANGES: &[(&str, Change)] = &[
     ("purge", |vault, _| {
         let days = |days: u64| UnixTime::from_secs(NOW.as_secs() + days * 86_400);
         assert_eq!(vault.purge(days(31)), 0, "seen to be over");
-        assert_eq!(vault.purge(days(39)), 1, "the one in the trash");
+        assert_eq!(vault.purge(days(62)), 1, "the one in the trash");
     }),
     ("move", |vault, _| {
         vault.move_to(nth(vault, 5), 0).expect("it is listed");

@@ -301,6 +301,55 @@ fn one_account_rolled_back_in_the_file_is_noticed() {
         id,
         "it is damaged until a copy turns up"
     );
+
+    // No save makes a saved version of it: neither the half beside it nor the bundles vouch for what was put there.
+    let mut left = left.without_keyring();
+    left.a = None;
+    for n in 0..3 {
+        let mut vault = left.opened().vault;
+        assert!(vault.account(id).is_none(), "after {n} saves");
+        vault.move_to(nth(&vault, 0), 1).expect("it is listed");
+        left.save(&mut vault, &mut rng);
+    }
+    let file = left.file(Half::B).take().expect("three saves");
+    let mut spoilt = file.clone();
+    let last = mirror_items(&file).pop().expect("three accounts");
+    for range in mirror_items(&file) {
+        spoilt[range.end - 1] ^= 1;
+    }
+    spoilt[last.end - 1] ^= 1;
+    left.b = Some(with_checksum(spoilt));
+    let opened = left.opened();
+    assert!(
+        opened.vault.account(id).is_none(),
+        "nor where its bytes in the mirror are others: {:?}",
+        opened.notes
+    );
+}
+
+#[test]
+fn an_older_version_that_stands_in_for_a_damaged_account_is_said_to_be_one() {
+    let (mut store, mut vault, mut rng) = saved_vault(3);
+    let id = nth(&vault, 1);
+    vault.advance_counter(id).expect("a HOTP account");
+    store.save(&mut vault, &mut rng);
+    let mut left = store.clone();
+    left.keyring.retain(|name, _| !name.ends_with(".b"));
+    let mut file = left.b.take().expect("the second save");
+    let item = mirror_items(&file)[1].clone();
+    file[item.end - 1] ^= 1;
+    left.b = Some(with_checksum(file));
+    let opened = left.opened();
+    assert_eq!(
+        opened.notes,
+        [Note::ItemFromOtherVersion(id), Note::Incomplete],
+        "the half beside it has the one before"
+    );
+    assert!(opened.vault.account(id).is_some(), "that one is kept");
+    assert!(
+        opened.vault.is_incomplete() && !opened.complete,
+        "and nobody is told that all is as it was"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod crash_points;
 mod damage;
 mod entries;
 mod golden;
+mod lineage;
 mod opening;
 mod rotation;
 mod round_trip;

@@ -110,6 +110,8 @@ fn a_wiped_keyring_is_filled_again_by_the_next_save() {
     let new = DeviceKey::generate(&mut rng);
     let slot = NewSlot::Device { key: &new };
     vault.put_slot(slot, NOW, &mut rng).expect("a slot");
+    // It may be another computer's, which keeps its own; whoever knows better says so.
+    vault.drop_device(&device()).expect("not the last");
     while vault.needs_save() {
         wiped.save(&mut vault, &mut rng);
     }
@@ -414,7 +416,7 @@ fn a_bundle_that_is_later_than_the_head_does_not_hide_what_the_other_half_has() 
     let (mut store, mut vault, mut rng) = saved_vault(3);
     let first_head = store.head().clone();
     let days = |days: u64| couchkey_otp::UnixTime::from_secs(NOW.as_secs() + days * 86_400);
-    let (later, later_still) = (days(31), days(39));
+    let (later, later_still) = (days(31), days(62));
     for _ in 0..2 {
         let first = vault.accounts().next().expect("three accounts").0.id;
         vault.remove(first, NOW).expect("it is listed");

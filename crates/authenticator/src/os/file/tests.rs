@@ -120,26 +120,137 @@ fn a_folder_in_place_of_the_vault_is_an_error_and_stays() {
 
 #[cfg(unix)]
 #[test]
-fn a_symbolic_link_in_place_of_the_vault_is_neither_followed_nor_replaced() {
+fn a_symbolic_link_of_the_persons_own_is_followed_and_stays_a_link() {
+    use std::os::unix::fs::symlink;
+    let (home, disk) = vault();
+    let first = [&FILE_MAGIC[..], b"the first"].concat();
+    let second = [&FILE_MAGIC[..], b"the second"].concat();
+    make_dir(disk.dir()).unwrap();
+    let synced = home.path().join("synced");
+    fs::create_dir(&synced).unwrap();
+    fs::write(synced.join("vault.a"), &first).unwrap();
+    symlink(synced.join("vault.a"), home.path().join("hop")).unwrap();
+    // By way of another link, and by a name that is told from the link's own folder.
+    symlink("../../hop", disk.path(Half::A)).unwrap();
+    assert_eq!(
+        disk.read(Half::A),
+        Ok(Some(first)),
+        "what it leads to is the vault"
+    );
+    let stamp = disk.stamp();
+    disk.write(Half::A, &second).unwrap();
+    assert_eq!(
+        fs::read(synced.join("vault.a")).unwrap(),
+        second,
+        "and is written where it lies"
+    );
+    assert_ne!(disk.stamp(), stamp, "which is seen as a change");
+    let link = fs::symlink_metadata(disk.path(Half::A)).unwrap();
+    assert!(link.is_symlink(), "the link stays one");
+    assert_eq!(names(&synced), ["vault.a"], "no temporary file is left");
+    disk.set_aside().unwrap();
+    assert_eq!(
+        (
+            disk.read(Half::A),
+            fs::read(synced.join("vault.a")).unwrap()
+        ),
+        (Ok(None), second),
+        "put aside as a link; what it leads to stays"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_file_of_something_else_costs_nobody_that_file() {
+    use std::os::unix::fs::symlink;
+    let (home, disk) = vault();
+    make_dir(disk.dir()).unwrap();
+    let letter = home.path().join("letter.txt");
+    for (text, is_lost) in [
+        (&b"my letter"[..], false),
+        (b"\x89CKB\r\n", false),
+        (b"", true),
+    ] {
+        fs::write(&letter, text).unwrap();
+        let _ = fs::remove_file(disk.path(Half::A));
+        symlink(&letter, disk.path(Half::A)).unwrap();
+        let wrong = match is_lost {
+            true => Ok(()),
+            false => Err(FileError::LinkToOther),
+        };
+        assert_eq!(disk.read(Half::A).map(|_| ()), wrong, "{text:?}");
+        assert_eq!(disk.write(Half::A, b"vault"), wrong, "{text:?}");
+        let kept = fs::read(&letter).unwrap();
+        assert_eq!(kept == text, !is_lost, "{text:?}: but for an empty one");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_not_an_absent_vault() {
+    use std::os::unix::fs::symlink;
+    let (home, disk) = vault();
+    make_dir(disk.dir()).unwrap();
+    symlink(home.path().join("unplugged/vault.a"), disk.path(Half::A)).unwrap();
+    symlink("vault.b", disk.path(Half::B)).unwrap();
+    assert_eq!(
+        disk.read(Half::A),
+        Err(FileError::LostLink),
+        "the disk is not plugged in"
+    );
+    assert_eq!(
+        disk.write(Half::A, b"x"),
+        Err(FileError::LostLink),
+        "and is not pretended"
+    );
+    assert_eq!(
+        disk.read(Half::B),
+        Err(FileError::LostLink),
+        "round in a circle"
+    );
+}
+
+/// Only the administrator can make files of other people, so elsewhere there is nothing to try.
+#[cfg(unix)]
+#[test]
+fn a_link_that_somebody_else_made_is_neither_followed_nor_replaced() {
+    use std::os::unix::fs::{MetadataExt, lchown, symlink};
     let (home, disk) = vault();
     make_dir(disk.dir()).unwrap();
     let target = home.path().join("elsewhere");
     fs::write(&target, b"somebody else's").unwrap();
-    std::os::unix::fs::symlink(&target, disk.path(Half::A)).unwrap();
-    std::os::unix::fs::symlink("nowhere", disk.path(Half::B)).unwrap();
-    let wrong = FileError::Failed(ErrorKind::InvalidInput);
-    assert_eq!(disk.read(Half::A), Err(wrong), "a link is not a vault");
-    assert_eq!(
-        disk.read(Half::B),
-        Err(wrong),
-        "nor is one that leads nowhere: it is not an absent vault"
-    );
-    assert_eq!(disk.write(Half::A, b"x"), Err(wrong), "nor replaced");
+    symlink(&target, disk.path(Half::A)).unwrap();
+    let meta = fs::symlink_metadata(disk.path(Half::A)).unwrap();
+    assert!(is_ours(&meta), "we made it");
+    if meta.uid() != 0 || lchown(disk.path(Half::A), Some(65_534), None).is_err() {
+        return;
+    }
+    let foreign = FileError::ForeignLink;
+    assert_eq!(disk.read(Half::A), Err(foreign), "not followed");
+    assert_eq!(disk.write(Half::A, b"x"), Err(foreign), "nor replaced");
+    assert_eq!(disk.set_aside(), Err(foreign), "nor moved");
     assert_eq!(
         fs::read(&target).unwrap(),
         b"somebody else's",
         "what it leads to is untouched"
     );
+}
+
+#[test]
+fn a_file_in_place_of_the_folder_is_called_so() {
+    let (_home, disk) = vault();
+    fs::create_dir_all(disk.dir().parent().unwrap()).unwrap();
+    fs::write(disk.dir(), b"my notes").unwrap();
+    let wrong = FileError::NotAFolder;
+    #[cfg(unix)]
+    assert_eq!(
+        disk.read(Half::A),
+        Err(wrong),
+        "there can be no vault in it"
+    );
+    assert_eq!(disk.write(Half::A, b"x"), Err(wrong), "nor is it replaced");
+    assert_eq!(disk.lock().map(drop), Err(wrong), "nor locked");
+    assert_eq!(fs::read(disk.dir()).unwrap(), b"my notes", "untouched");
 }
 
 #[cfg(target_os = "linux")]
@@ -161,8 +272,8 @@ fn a_pipe_in_place_of_the_vault_or_the_lock_does_not_hang() {
     let locker = disk.clone();
     assert_eq!(
         bounded(move || locker.lock().map(drop)),
-        Err(wrong),
-        "a lock is a plain file too"
+        Err(FileError::BadLock),
+        "a lock is a plain file too, and has words of its own"
     );
 }
 
@@ -191,9 +302,10 @@ fn a_place_where_nothing_may_be_made_is_denied() {
     let file = home.path().join("file");
     fs::write(&file, b"").unwrap();
     let below_a_file = DiskFile::new(file.join("couchkey")).write(Half::A, b"x");
-    assert!(
-        matches!(below_a_file, Err(FileError::Failed(_))),
-        "a file has no folders: {below_a_file:?}"
+    assert_eq!(
+        below_a_file,
+        Err(FileError::NotAFolder),
+        "a file has no folders"
     );
 }
 
@@ -205,6 +317,7 @@ fn each_failure_of_the_disk_has_its_word() {
         (ErrorKind::FileTooLarge, FileError::Full),
         (ErrorKind::PermissionDenied, FileError::Denied),
         (ErrorKind::ReadOnlyFilesystem, FileError::Denied),
+        (ErrorKind::NotADirectory, FileError::NotAFolder),
         (ErrorKind::Other, FileError::Failed(ErrorKind::Other)),
     ] {
         assert_eq!(from_io(&kind.into()), word, "{kind}");

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use super::super::file;
 use super::{Grey, ScreenError};
-use crate::qr;
+use couchkey_qr as qr;
 
 /// One picture of all monitors together. The file that the portal writes is read and removed.
 pub(super) fn capture(patience: Duration) -> Result<Vec<Grey>, ScreenError> {

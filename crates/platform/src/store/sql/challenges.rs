@@ -2,14 +2,16 @@
 use couchkey_otp::UnixTime;
 use sqlx::Row as _;
 
-use super::attempts::forgive;
+use super::attempts::{COUNT, Counting, THEIRS, forgive, has, refused};
 use super::columns::{channel, hash, number, odd, purpose, units};
-use super::{Connection, Db, FOR_UPDATE, Row};
-use crate::PersonId;
+use super::records::put;
+use super::{Connection, Db, FOR_UPDATE, Row, together};
 use crate::store::{
-    AttemptKeys, COOLDOWN, Challenge, Change, Contact, FIRST_COOLDOWN, Hash, NewChallenge, QUIET,
-    Queued, Quota, Resend, Sending, day_of, secs, unix,
+    AttemptKeys, Bucket, COOLDOWN, Challenge, Change, Contact, Conversion, FIRST_COOLDOWN, Hash,
+    Keep, NewChallenge, QUIET, Queued, Quota, Resend, Sending, Tried, Turn, Which, day_of, secs,
+    unix,
 };
+use crate::{PersonId, Purpose};
 
 pub(super) async fn person_of(
     c: &mut Connection,
@@ -50,34 +52,36 @@ pub(super) fn contact(row: &Row) -> sqlx::Result<Contact> {
     })
 }
 
+pub(super) async fn open_challenge(
+    c: &mut Connection,
+    recipient: Hash,
+    purpose: Purpose,
+    until: UnixTime,
+) -> sqlx::Result<Option<Challenge>> {
+    let row = sqlx::query::<Db>(
+        "SELECT id, recipient, purpose, channel, person, mac, sealed, tries, expires_at, origin FROM challenge \
+         WHERE recipient = $1 AND purpose = $2 AND expires_at >= $3 ORDER BY expires_at DESC, id LIMIT 1",
+    )
+    .bind(recipient.to_vec())
+    .bind(purpose.as_str())
+    .bind(secs(until))
+    .fetch_optional(&mut *c)
+    .await?;
+    row.as_ref().map(challenge).transpose()
+}
+
 pub(super) async fn start_challenge(
     c: &mut Connection,
     new: NewChallenge,
 ) -> sqlx::Result<Change<Sending>> {
-    // One at a time for a recipient, or two that arrive together would both be sent.
-    let sending = take_quota(c, &new.quota, new.now).await?;
-    let Sending::Queued { .. } = sending else {
+    let sending = take_quota(c, &new.quota, new.joins, new.now).await?;
+    if !matches!(sending, Sending::Queued { .. } | Sending::Joined { .. }) {
         return Ok(Change::Rollback(sending));
-    };
+    }
     let row = new.challenge;
-    // A challenge is always locked before its messages, so that two transactions never wait for each other.
-    let earlier = sqlx::query::<Db>(sqlx::AssertSqlSafe(format!(
-        "SELECT id FROM challenge WHERE recipient = $1 AND purpose = $2{FOR_UPDATE}"
-    )))
-    .bind(row.recipient.as_slice())
-    .bind(row.purpose.as_str())
-    .fetch_optional(&mut *c)
-    .await?;
-    let earlier: Option<String> = earlier.map(|row| row.try_get(0)).transpose()?;
-    sqlx::query::<Db>("DELETE FROM message WHERE challenge = $1")
-        .bind(earlier.unwrap_or_default())
-        .execute(&mut *c)
-        .await?;
     sqlx::query::<Db>(
-        "INSERT INTO challenge (id, recipient, purpose, channel, person, mac, sealed, tries, expires_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (recipient, purpose) DO UPDATE SET \
-         id = excluded.id, person = excluded.person, mac = excluded.mac, sealed = excluded.sealed, \
-         tries = excluded.tries, expires_at = excluded.expires_at",
+        "INSERT INTO challenge (id, recipient, purpose, channel, person, mac, sealed, tries, expires_at, origin) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(&row.id)
     .bind(row.recipient.as_slice())
@@ -88,15 +92,18 @@ pub(super) async fn start_challenge(
     .bind(&row.sealed)
     .bind(i64::from(row.tries))
     .bind(secs(row.expires_at))
+    .bind(&row.origin)
     .execute(&mut *c)
     .await?;
-    queue(c, &new.message, new.void, new.now).await?;
+    if let Sending::Queued { .. } = sending {
+        queue(c, &new.message, new.void, new.now).await?;
+    }
     Ok(Change::Commit(sending))
 }
 
 pub(super) async fn resend(c: &mut Connection, again: Resend) -> sqlx::Result<Change<Sending>> {
-    // The recipient's row first, as in `start_challenge`; then the challenge cannot be replaced under us.
-    let sending = take_quota(c, &again.quota, again.now).await?;
+    // The turns first, as in `start_challenge`.
+    let sending = take_quota(c, &again.quota, false, again.now).await?;
     let Sending::Queued { .. } = sending else {
         return Ok(Change::Rollback(sending));
     };
@@ -139,42 +146,52 @@ async fn queue(
     Ok(())
 }
 
-/// Takes what one message costs: the recipient's turn, then each budget.
-async fn take_quota(c: &mut Connection, quota: &Quota, now: UnixTime) -> sqlx::Result<Sending> {
-    let (today, now) = (day_of(now), secs(now));
-    let taken = sqlx::query::<Db>(
-        "INSERT INTO recipient (recipient, day, sent, in_a_row, next_at) VALUES ($1, $2, 1, 1, $3 + $4) \
-         ON CONFLICT (recipient) DO UPDATE SET \
-         sent = CASE WHEN recipient.day = $2 THEN recipient.sent + 1 ELSE 1 END, day = $2, \
-         in_a_row = CASE WHEN recipient.next_at + $6 <= $3 THEN 1 ELSE recipient.in_a_row + 1 END, \
-         next_at = $3 + CASE WHEN recipient.next_at + $6 <= $3 THEN $4 ELSE $5 END \
-         WHERE recipient.next_at <= $3 AND (recipient.day <> $2 OR recipient.sent < $7) RETURNING next_at",
-    )
-    .bind(quota.recipient.as_slice())
-    .bind(today)
-    .bind(now)
-    .bind(FIRST_COOLDOWN as i64)
-    .bind(COOLDOWN as i64)
-    .bind(QUIET as i64)
-    .bind(i64::from(quota.per_day))
-    .fetch_optional(&mut *c)
-    .await?;
-    let Some(row) = taken else {
-        let row =
-            sqlx::query::<Db>("SELECT next_at, day, sent FROM recipient WHERE recipient = $1")
-                .bind(quota.recipient.as_slice())
-                .fetch_one(&mut *c)
-                .await?;
-        let capped = row.try_get::<i64, _>(1)? == today
-            && row.try_get::<i64, _>(2)? >= i64::from(quota.per_day);
-        return Ok(if capped {
-            Sending::DailyCap
-        } else {
-            Sending::Cooldown {
-                until: unix(row.try_get(0)?),
-            }
-        });
+/// Takes what one message costs: the asker's turn, then the recipient's, then each budget.
+async fn take_quota(
+    c: &mut Connection,
+    quota: &Quota,
+    joins: bool,
+    now: UnixTime,
+) -> sqlx::Result<Sending> {
+    let next_at = match take_turn(c, &quota.asker, now).await? {
+        Sending::Queued { next_at } => next_at,
+        refused => return Ok(refused),
     };
+    Ok(match take_rest(c, quota, now).await? {
+        Some(_) if joins => Sending::Joined { next_at },
+        Some(refused) => refused,
+        None => Sending::Queued { next_at },
+    })
+}
+
+/// What refuses, if something does.
+async fn take_rest(
+    c: &mut Connection,
+    quota: &Quota,
+    now: UnixTime,
+) -> sqlx::Result<Option<Sending>> {
+    if let Some(all) = &quota.all {
+        let taken = take_turn(c, all, now).await?;
+        if !matches!(taken, Sending::Queued { .. }) {
+            return Ok(Some(taken));
+        }
+    }
+    if let Some(conversion) = &quota.conversion {
+        let counted = async |c: &mut Connection, name: &str| {
+            let row = sqlx::query::<Db>("SELECT units FROM spend WHERE budget = $1 AND day = $2")
+                .bind(name.to_owned())
+                .bind(day_of(now))
+                .fetch_optional(&mut *c)
+                .await?;
+            row.map_or(Ok(0), |row| row.try_get::<i64, _>(0))
+        };
+        let sent = counted(c, &conversion.sent).await?;
+        if !Conversion::is_fine(sent, counted(c, &conversion.redeemed).await?) {
+            return Ok(Some(Sending::Paused));
+        }
+        let real = quota.spend.first().is_none_or(|spend| spend.real);
+        count(c, conversion.sent.clone(), u64::from(real), now).await?;
+    }
     for spend in &quota.spend {
         let in_budget = sqlx::query::<Db>(
             "INSERT INTO spend (budget, day, units) SELECT $1, $2, $5 WHERE $3 <= $4 \
@@ -182,36 +199,110 @@ async fn take_quota(c: &mut Connection, quota: &Quota, now: UnixTime) -> sqlx::R
              WHERE spend.units + $3 <= $4 RETURNING units",
         )
         .bind(&spend.budget)
-        .bind(today)
+        .bind(day_of(now))
         .bind(units(spend.units))
         .bind(units(spend.per_day))
         .bind(if spend.real { units(spend.units) } else { 0 })
         .fetch_optional(&mut *c)
         .await?;
         if in_budget.is_none() {
-            return Ok(Sending::BudgetSpent);
+            return Ok(Some(Sending::BudgetSpent));
         }
     }
-    Ok(Sending::Queued {
-        next_at: unix(row.try_get(0)?),
+    Ok(None)
+}
+
+pub(super) async fn count(
+    c: &mut Connection,
+    name: String,
+    quantity: u64,
+    now: UnixTime,
+) -> sqlx::Result<()> {
+    sqlx::query::<Db>(
+        "INSERT INTO spend (budget, day, units) VALUES ($1, $2, $3) \
+         ON CONFLICT (budget, day) DO UPDATE SET units = spend.units + $3",
+    )
+    .bind(name)
+    .bind(day_of(now))
+    .bind(units(quantity))
+    .execute(&mut *c)
+    .await?;
+    Ok(())
+}
+
+async fn take_turn(c: &mut Connection, turn: &Turn, now: UnixTime) -> sqlx::Result<Sending> {
+    let (today, now) = (day_of(now), secs(now));
+    let taken = sqlx::query::<Db>(
+        "INSERT INTO recipient (recipient, day, sent, in_a_row, next_at) VALUES ($1, $2, 1, 1, $3 + $4) \
+         ON CONFLICT (recipient) DO UPDATE SET \
+         sent = CASE WHEN recipient.day = $2 THEN recipient.sent + 1 ELSE 1 END, day = $2, \
+         in_a_row = CASE WHEN recipient.next_at + $6 <= $3 THEN 1 ELSE recipient.in_a_row + 1 END, \
+         next_at = $3 + CASE WHEN recipient.next_at + $6 <= $3 THEN $4 ELSE $5 END \
+         WHERE (recipient.next_at <= $3 OR recipient.next_at > $3 + $5) AND (recipient.day <> $2 OR recipient.sent < $7) RETURNING next_at",
+    )
+    .bind(turn.key.to_vec())
+    .bind(today)
+    .bind(now)
+    .bind(FIRST_COOLDOWN as i64)
+    .bind(COOLDOWN as i64)
+    .bind(QUIET as i64)
+    .bind(i64::from(turn.per_day))
+    .fetch_optional(&mut *c)
+    .await?;
+    if let Some(row) = taken {
+        return Ok(Sending::Queued {
+            next_at: unix(row.try_get(0)?),
+        });
+    }
+    let row = sqlx::query::<Db>("SELECT next_at, day, sent FROM recipient WHERE recipient = $1")
+        .bind(turn.key.to_vec())
+        .fetch_one(&mut *c)
+        .await?;
+    let capped =
+        row.try_get::<i64, _>(1)? == today && row.try_get::<i64, _>(2)? >= i64::from(turn.per_day);
+    Ok(if capped {
+        Sending::DailyCap
+    } else {
+        Sending::Cooldown {
+            until: unix(row.try_get(0)?),
+        }
     })
 }
 
 pub(super) async fn count_try(
     c: &mut Connection,
     id: String,
+    account: Hash,
+    theirs: Bucket,
     now: UnixTime,
-) -> sqlx::Result<Change<Option<Challenge>>> {
+) -> sqlx::Result<Change<Tried>> {
+    let attempt = Counting {
+        account,
+        buckets: [theirs, theirs],
+        theirs,
+        of: Which::Id(String::new()),
+        now,
+    };
+    // A challenge before the account, as in `redeem`, so that two transactions never wait for each other.
     let row = sqlx::query::<Db>(
         "UPDATE challenge SET tries = tries + 1 WHERE id = $1 AND expires_at > $2 AND tries < $3 \
-         RETURNING id, recipient, purpose, channel, person, mac, sealed, tries, expires_at",
+         RETURNING id, recipient, purpose, channel, person, mac, sealed, tries, expires_at, origin",
     )
     .bind(id)
     .bind(secs(now))
     .bind(i64::from(Challenge::TRIES))
     .fetch_optional(&mut *c)
     .await?;
-    Ok(Change::Commit(row.as_ref().map(challenge).transpose()?))
+    let Some(row) = row else {
+        return Ok(Change::Rollback(Tried::Ended));
+    };
+    let counted = together(c, &[THEIRS, COUNT], |query| attempt.bind(query)).await?;
+    if !has(&counted, &account) {
+        return Ok(Change::Rollback(Tried::Refused(
+            refused(c, &attempt).await?,
+        )));
+    }
+    Ok(Change::Commit(Tried::Yes(Box::new(challenge(&row)?))))
 }
 
 pub(super) fn challenge(row: &Row) -> sqlx::Result<Challenge> {
@@ -226,6 +317,7 @@ pub(super) fn challenge(row: &Row) -> sqlx::Result<Challenge> {
         sealed: row.try_get(6)?,
         tries: number(row, 7)?,
         expires_at: unix(row.try_get(8)?),
+        origin: row.try_get(9)?,
     })
 }
 
@@ -234,30 +326,43 @@ pub(super) async fn redeem(
     id: String,
     new: Option<Contact>,
     attempt: AttemptKeys,
+    keep: Option<Keep>,
     now: UnixTime,
 ) -> sqlx::Result<Change<Option<PersonId>>> {
+    // Whoever asked for the same address has the same code: it is used up for all of them.
     let closed = sqlx::query::<Db>(
-        "DELETE FROM challenge WHERE id = $1 AND expires_at > $2 RETURNING person, recipient",
+        "DELETE FROM challenge WHERE origin = (SELECT origin FROM challenge WHERE id = $1 AND expires_at > $2) \
+         RETURNING id, person",
     )
     .bind(&id)
     .bind(secs(now))
-    .fetch_optional(&mut *c)
+    .fetch_all(&mut *c)
     .await?;
-    let Some(row) = closed else {
+    let mut theirs = None;
+    for row in closed {
+        let other: String = row.try_get(0)?;
+        sqlx::query::<Db>("DELETE FROM message WHERE challenge = $1")
+            .bind(&other)
+            .execute(&mut *c)
+            .await?;
+        if other == id {
+            theirs = Some(row);
+        }
+    }
+    let Some(row) = theirs else {
         return Ok(Change::Rollback(None));
     };
-    sqlx::query::<Db>("DELETE FROM message WHERE challenge = $1")
-        .bind(&id)
-        .execute(&mut *c)
-        .await?;
     let person = match &new {
         Some(contact) => Some(add_contact(c, contact).await?),
         None => row
-            .try_get::<Option<String>, _>(0)?
+            .try_get::<Option<String>, _>(1)?
             .map(PersonId::new)
             .transpose()
             .map_err(odd)?,
     };
     forgive(c, &attempt, now).await?;
+    if let (Some(person), Some(keep)) = (&person, keep) {
+        put(c, keep(person)).await?;
+    }
     Ok(Change::Commit(person))
 }

@@ -1,13 +1,14 @@
 //! The secrets that people and the platform share.
 use couchkey_otp::verify::Memory;
-use couchkey_otp::{Algorithm, Digits, Period};
+use couchkey_otp::{Algorithm, Digits, Period, UnixTime};
 use sqlx::Row as _;
 
 use super::attempts::forgive;
 use super::columns::{last_step, number, odd};
+use super::records::put;
 use super::{Connection, Db, FOR_UPDATE, REMEMBER, Row};
 use crate::PersonId;
-use crate::store::{Accept, Change, Credential, Which, secs, unix};
+use crate::store::{Accept, Change, Credential, Which, forgotten, secs, unix};
 
 /// What is read of a credential, in this order everywhere; and of which one, as the argument with this number says.
 macro_rules! read {
@@ -41,7 +42,8 @@ const fn first(which: &Which) -> &'static str {
 }
 
 /// The same behind the twelve arguments of what counts an attempt.
-pub(super) const fn after_counting(which: &Which) -> &'static str {
+#[allow(dead_code, reason = "PostgreSQL reads in a statement of its own")]
+pub(in super::super) const fn after_counting(which: &Which) -> &'static str {
     match which {
         Which::Id(_) => read!(id, "$13"),
         Which::ActiveOrNobodys(_) => read!(active, "$13"),
@@ -99,7 +101,7 @@ async fn remember(c: &mut Connection, id: &str, memory: Memory) -> sqlx::Result<
     Ok(())
 }
 
-pub(super) async fn credential(
+pub(in super::super) async fn credential(
     c: &mut Connection,
     which: &Which,
 ) -> sqlx::Result<Option<Credential>> {
@@ -110,7 +112,7 @@ pub(super) async fn credential(
     row.as_ref().map(read_credential).transpose()
 }
 
-pub(super) fn read_credential(row: &Row) -> sqlx::Result<Credential> {
+pub(in super::super) fn read_credential(row: &Row) -> sqlx::Result<Credential> {
     let memory = Memory {
         last_step: u64::try_from(row.try_get::<i64, _>(8)?).ok(),
         drift: number(row, 9)?,
@@ -155,6 +157,9 @@ pub(super) async fn activate(c: &mut Connection, accept: Accept) -> sqlx::Result
         .await?;
     remember(c, &accept.id, accept.memory).await?;
     forgive(c, &accept.attempt, accept.now).await?;
+    if let Some(record) = accept.keep {
+        put(c, record).await?;
+    }
     Ok(Change::Commit(true))
 }
 
@@ -166,7 +171,16 @@ pub(super) async fn revoke(c: &mut Connection, person: PersonId) -> sqlx::Result
     Ok(Change::Commit(gone.rows_affected() > 0))
 }
 
-pub(super) async fn forget(c: &mut Connection, person: PersonId) -> sqlx::Result<Change<()>> {
+pub(super) async fn forget(
+    c: &mut Connection,
+    person: PersonId,
+    now: UnixTime,
+) -> sqlx::Result<Change<()>> {
+    put(c, forgotten(&person, now)).await?;
+    sqlx::query::<Db>("DELETE FROM device WHERE person = $1")
+        .bind(person.as_str())
+        .execute(&mut *c)
+        .await?;
     revoke(c, person.clone()).await?;
     let ended = sqlx::query::<Db>(
         "DELETE FROM challenge WHERE recipient IN (SELECT hash FROM contact WHERE person = $1) RETURNING id",

@@ -1,10 +1,11 @@
-//! New keys for what is sealed, and the end of what has expired.
+//! New keys for what is sealed, another history of the database, and the end of what has expired.
 use couchkey_otp::UnixTime;
 use sqlx::Row as _;
 
 use super::columns::{channel, hash, odd, purpose};
+use super::records::replace;
 use super::{Connection, Db};
-use crate::store::{Change, Sealed, SealedKind, Swept, day_of, secs};
+use crate::store::{Change, Record, Sealed, SealedKind, Swept, day_of, secs};
 
 pub(super) async fn sealed_elsewhere(
     c: &mut Connection,
@@ -80,17 +81,38 @@ pub(super) async fn reseal(
     Ok(Change::Commit(done.rows_affected() == 1))
 }
 
+pub(super) async fn begin_timeline(
+    c: &mut Connection,
+    new: Record,
+    old: Record,
+) -> sqlx::Result<Change<bool>> {
+    if !replace(c, old, new).await? {
+        return Ok(Change::Rollback(false));
+    }
+    for under_way in [
+        "DELETE FROM message",
+        "DELETE FROM challenge",
+        "DELETE FROM device",
+    ] {
+        sqlx::query::<Db>(under_way).execute(&mut *c).await?;
+    }
+    Ok(Change::Commit(true))
+}
+
 pub(super) async fn sweep(c: &mut Connection, now: UnixTime) -> sqlx::Result<Change<Swept>> {
     let mut swept = Swept::default();
     let challenges = sqlx::query::<Db>(
-        "DELETE FROM challenge WHERE expires_at <= $1 RETURNING channel, purpose",
+        "DELETE FROM challenge WHERE expires_at <= $1 RETURNING channel, purpose, id, origin",
     )
     .bind(secs(now))
     .fetch_all(&mut *c)
     .await?;
     swept.rows += challenges.len() as u64;
     for row in &challenges {
-        swept.expired.push((channel(row, 0)?, purpose(row, 1)?));
+        let (id, origin): (&str, &str) = (row.try_get(2)?, row.try_get(3)?);
+        if id == origin {
+            swept.expired.push((channel(row, 0)?, purpose(row, 1)?));
+        }
     }
     let messages =
         sqlx::query::<Db>("DELETE FROM message WHERE expires_at <= $1 RETURNING channel, void")

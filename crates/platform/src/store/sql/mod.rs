@@ -1,33 +1,34 @@
 //! The statements, compiled once for SQLite and once for PostgreSQL: `super` says which, and where they differ.
-mod attempts;
+pub(super) mod attempts;
 mod challenges;
 mod columns;
-mod credentials;
+pub(super) mod credentials;
 mod devices;
 mod house;
 mod messages;
-mod records;
+pub(super) mod records;
 
 use async_trait::async_trait;
 use couchkey_otp::UnixTime;
 use sqlx::Row as _;
 
-use self::attempts::{Counting, accept_step, count_attempt, refund, spend};
+use self::attempts::{Counting, refund, spend};
 use self::challenges::{
-    add_contact, challenge, contact, count_try, person_of, redeem, resend, start_challenge,
+    add_contact, challenge, contact, count, count_try, open_challenge, person_of, redeem, resend,
+    start_challenge,
 };
 use self::credentials::{activate, add_credential, credential, forget, revoke};
 use self::devices::{add_device, decide_device, device, poll_device};
-use self::house::{reseal, sealed_elsewhere, sweep};
+use self::house::{begin_timeline, reseal, sealed_elsewhere, sweep};
 use self::messages::{claim, settle};
-use self::records::{delete, get, put, put_new, record};
-use super::{ACCEPT, CLAIM, Connection, Db, FOR_UPDATE, Here, ONE_WRITER, REMEMBER, together};
-use crate::PersonId;
+use self::records::{delete, get, put, put_new, record, replace};
+use super::{CLAIM, Connection, Db, FOR_UPDATE, Here, REMEMBER, together};
 use crate::store::{
     Accept, AttemptKeys, Bucket, Challenge, Change, Contact, Counted, Credential, Device, Full,
-    Hash, NewChallenge, Outcome, Polled, Queued, Record, Resend, Sealed, Sending, Store,
-    StoreError, Swept, Which, after_prefix, secs,
+    Hash, Keep, NewChallenge, Outcome, Polled, Queued, Record, Resend, Sealed, Sending, Store,
+    StoreError, Swept, Tried, Which, after_prefix, secs,
 };
+use crate::{PersonId, Purpose};
 
 pub(super) type Row = <Db as sqlx::Database>::Row;
 pub(super) type Query<'q> = sqlx::query::Query<'q, Db, <Db as sqlx::Database>::Arguments>;
@@ -47,7 +48,9 @@ impl Store for Here {
 
     async fn activate(&self, accept: &Accept) -> Result<bool, StoreError> {
         let accept = accept.clone();
-        self.write(move |c| Box::pin(activate(c, accept))).await
+        let timeline = accept.attempt.timeline.clone();
+        self.write_on(timeline, move |c| Box::pin(activate(c, accept)))
+            .await
     }
 
     async fn revoke(&self, person: &PersonId) -> Result<bool, StoreError> {
@@ -55,9 +58,9 @@ impl Store for Here {
         self.write(move |c| Box::pin(revoke(c, person))).await
     }
 
-    async fn forget(&self, person: &PersonId) -> Result<(), StoreError> {
+    async fn forget(&self, person: &PersonId, now: UnixTime) -> Result<(), StoreError> {
         let person = person.clone();
-        self.write(move |c| Box::pin(forget(c, person))).await
+        self.write(move |c| Box::pin(forget(c, person, now))).await
     }
 
     async fn spend(
@@ -87,27 +90,22 @@ impl Store for Here {
         &self,
         account: &Hash,
         buckets: &[Bucket; 2],
+        theirs: &Bucket,
         of: &Which,
         now: UnixTime,
     ) -> Result<Counted, StoreError> {
-        // Rows that many share are not held while the disk takes the account's; with one writer all share one commit.
-        if !ONE_WRITER && let Some(full) = self.spend(buckets, now).await? {
-            return Ok(Counted::Full(full));
-        }
         let attempt = Counting {
             account: *account,
             buckets: *buckets,
+            theirs: *theirs,
             of: of.clone(),
             now,
         };
-        self.write_after(move |c, begin| Box::pin(count_attempt(c, begin, attempt)))
-            .await
+        self.count_one(attempt).await
     }
 
     async fn accept(&self, accept: &Accept) -> Result<bool, StoreError> {
-        let a = accept.clone();
-        self.write_after(move |c, begin| Box::pin(accept_step(c, begin, a)))
-            .await
+        self.accept_step(accept.clone()).await
     }
 
     async fn person_of(&self, contact: &Hash) -> Result<Option<PersonId>, StoreError> {
@@ -134,6 +132,16 @@ impl Store for Here {
         Ok(rows.iter().map(contact).collect::<sqlx::Result<_>>()?)
     }
 
+    async fn open_challenge(
+        &self,
+        recipient: &Hash,
+        purpose: Purpose,
+        until: UnixTime,
+    ) -> Result<Option<Challenge>, StoreError> {
+        let mut c = self.read().await?;
+        Ok(open_challenge(&mut c, *recipient, purpose, until).await?)
+    }
+
     async fn start_challenge(&self, new: &NewChallenge) -> Result<Sending, StoreError> {
         let new = new.clone();
         self.write(move |c| Box::pin(start_challenge(c, new))).await
@@ -142,7 +150,7 @@ impl Store for Here {
     async fn challenge(&self, id: &str, now: UnixTime) -> Result<Option<Challenge>, StoreError> {
         let mut c = self.read().await?;
         let row = sqlx::query::<Db>(
-            "SELECT id, recipient, purpose, channel, person, mac, sealed, tries, expires_at FROM challenge \
+            "SELECT id, recipient, purpose, channel, person, mac, sealed, tries, expires_at, origin FROM challenge \
              WHERE id = $1 AND expires_at > $2",
         )
         .bind(id)
@@ -157,9 +165,16 @@ impl Store for Here {
         self.write(move |c| Box::pin(resend(c, again))).await
     }
 
-    async fn count_try(&self, id: &str, now: UnixTime) -> Result<Option<Challenge>, StoreError> {
-        let id = id.to_owned();
-        self.write(move |c| Box::pin(count_try(c, id, now))).await
+    async fn count_try(
+        &self,
+        id: &str,
+        account: &Hash,
+        theirs: &Bucket,
+        now: UnixTime,
+    ) -> Result<Tried, StoreError> {
+        let (id, account, theirs) = (id.to_owned(), *account, *theirs);
+        self.write(move |c| Box::pin(count_try(c, id, account, theirs, now)))
+            .await
     }
 
     async fn redeem(
@@ -167,11 +182,22 @@ impl Store for Here {
         id: &str,
         contact: Option<&Contact>,
         attempt: &AttemptKeys,
+        keep: Option<Keep>,
         now: UnixTime,
     ) -> Result<Option<PersonId>, StoreError> {
         let (id, contact, attempt) = (id.to_owned(), contact.cloned(), attempt.clone());
-        self.write(move |c| Box::pin(redeem(c, id, contact, attempt, now)))
-            .await
+        self.write_on(attempt.timeline.clone(), move |c| {
+            Box::pin(redeem(c, id, contact, attempt, keep, now))
+        })
+        .await
+    }
+
+    async fn count(&self, name: &str, units: u64, now: UnixTime) -> Result<(), StoreError> {
+        let name = name.to_owned();
+        self.write(move |c| {
+            Box::pin(async move { Ok(Change::Commit(count(c, name, units, now).await?)) })
+        })
+        .await
     }
 
     async fn claim(&self, now: UnixTime, lease: u64, most: u32) -> Result<Vec<Queued>, StoreError> {
@@ -193,7 +219,7 @@ impl Store for Here {
     async fn device(&self, user_code: &Hash, now: UnixTime) -> Result<Option<Device>, StoreError> {
         let mut c = self.read().await?;
         let row = sqlx::query::<Db>(
-            "SELECT user_code, device_code, client, device, place, poll_interval, created_at, expires_at FROM device \
+            "SELECT user_code, device_code, client, device, place, poll_interval, created_at, expires_at, asked_from FROM device \
              WHERE user_code = $1 AND state = 'pending' AND expires_at > $2",
         )
         .bind(user_code.as_slice())
@@ -214,9 +240,15 @@ impl Store for Here {
             .await
     }
 
-    async fn poll_device(&self, device_code: &Hash, now: UnixTime) -> Result<Polled, StoreError> {
-        let device_code = *device_code;
-        self.write(move |c| Box::pin(poll_device(c, device_code, now)))
+    async fn poll_device(
+        &self,
+        device_code: &Hash,
+        client: &str,
+        keep: Option<Keep>,
+        now: UnixTime,
+    ) -> Result<Polled, StoreError> {
+        let (device_code, client) = (*device_code, client.to_owned());
+        self.write(move |c| Box::pin(poll_device(c, device_code, client, keep, now)))
             .await
     }
 
@@ -228,6 +260,14 @@ impl Store for Here {
     async fn put(&self, record: &Record) -> Result<(), StoreError> {
         let record = record.clone();
         self.write(move |c| Box::pin(put(c, record))).await
+    }
+
+    async fn replace(&self, old: &Record, new: &Record) -> Result<bool, StoreError> {
+        let (old, new) = (old.clone(), new.clone());
+        self.write(move |c| {
+            Box::pin(async move { Ok(Change::Commit(replace(c, old, new).await?)) })
+        })
+        .await
     }
 
     async fn get(
@@ -264,6 +304,31 @@ impl Store for Here {
     async fn delete(&self, space: &str, key: &[u8]) -> Result<bool, StoreError> {
         let (space, key) = (space.to_owned(), key.to_vec());
         self.write(move |c| Box::pin(delete(c, space, key))).await
+    }
+
+    async fn clock(&self) -> Result<Option<UnixTime>, StoreError> {
+        self.time_there().await
+    }
+
+    fn timeline(&self) -> Option<String> {
+        self.history()
+    }
+
+    async fn begin_timeline(&self, new: &Record, old: &Record) -> Result<bool, StoreError> {
+        let (new, old) = (new.clone(), old.clone());
+        self.write(move |c| Box::pin(begin_timeline(c, new, old)))
+            .await
+    }
+
+    async fn some_contacts(&self, most: u32) -> Result<Vec<Contact>, StoreError> {
+        let mut c = self.read().await?;
+        let rows = sqlx::query::<Db>(
+            "SELECT hash, person, channel, sealed, sealing_key FROM contact LIMIT $1",
+        )
+        .bind(i64::from(most))
+        .fetch_all(&mut *c)
+        .await?;
+        Ok(rows.iter().map(contact).collect::<sqlx::Result<_>>()?)
     }
 
     async fn sealed_elsewhere(&self, key: u32, most: u32) -> Result<Vec<Sealed>, StoreError> {

@@ -29,7 +29,7 @@ pub(super) async fn put_new(
     Ok(Change::Rollback(there))
 }
 
-pub(super) async fn put(c: &mut Connection, new: Record) -> sqlx::Result<Change<()>> {
+pub(in super::super) async fn put(c: &mut Connection, new: Record) -> sqlx::Result<Change<()>> {
     sqlx::query::<Db>(
         "INSERT INTO record (space, record, value, expires_at) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (space, record) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at",
@@ -41,6 +41,20 @@ pub(super) async fn put(c: &mut Connection, new: Record) -> sqlx::Result<Change<
     .execute(&mut *c)
     .await?;
     Ok(Change::Commit(()))
+}
+
+pub(super) async fn replace(c: &mut Connection, old: Record, new: Record) -> sqlx::Result<bool> {
+    let replaced = sqlx::query::<Db>(
+        "UPDATE record SET value = $4, expires_at = $5 WHERE space = $1 AND record = $2 AND value = $3",
+    )
+    .bind(&old.space)
+    .bind(&old.key)
+    .bind(&old.value)
+    .bind(&new.value)
+    .bind(new.expires_at.map(secs))
+    .execute(&mut *c)
+    .await?;
+    Ok(replaced.rows_affected() == 1)
 }
 
 pub(super) async fn get(
