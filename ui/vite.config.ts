@@ -3,7 +3,7 @@
 import { svelte } from "@sveltejs/vite-plugin-svelte";
 import { svelteTesting } from "@testing-library/svelte/vite";
 import * as simpleIcons from "simple-icons";
-import { build, type Plugin, type Rolldown } from "vite";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 import { brands } from "./brands.ts";
 
@@ -30,39 +30,19 @@ function brandOutlines(): Plugin {
   };
 }
 
-/** The list of codes, drawn while the window is built, as a template in the page: src/first.server.ts says what for. */
-function firstPicture(): Plugin {
-  return {
-    name: "first-picture",
-    apply: "build",
-    async transformIndexHtml(page) {
-      const built = (await build({
-        configFile: false,
-        logLevel: "warn",
-        plugins: [svelte(), brandOutlines()],
-        define: { __FAKE__: "false" },
-        build: { ssr: "src/first.server.ts", write: false, minify: false },
-        ssr: { noExternal: true },
-      })) as Rolldown.RolldownOutput;
-      const script = Buffer.from(built.output[0].code).toString("base64");
-      const { draw } = (await import(`data:text/javascript;base64,${script}`)) as { draw(): string };
-      // Out goes where Svelte would go on, what the page policy forbids, and the names by which tests find what can be pressed.
-      const picture = draw().replace(/<!--.*?-->/gs, "").replace(/ (style|data-testid|data-screen)="[^"]*"/g, "");
-      return page.replace('<template id="first-picture">', (before) => before + picture);
-    },
-  };
-}
-
 export default defineConfig(({ mode }) => ({
-  plugins: [svelte(), brandOutlines(), firstPicture(), ...(mode === "test" ? [svelteTesting()] : [])],
+  plugins: [svelte(), brandOutlines(), ...(mode === "test" ? [svelteTesting()] : [])],
   define: { __FAKE__: JSON.stringify(mode !== "production") },
+  json: { stringify: true, namedExports: false }, // a language is one value, read by JSON.parse
   build: {
+    // What only holds words and says nothing by itself is left out of each script that does not say it.
+    rolldownOptions: {
+      treeshake: { moduleSideEffects: [{ test: /\/src\/lib\/say\.svelte\.ts/, sideEffects: false }] },
+    },
     target: "es2022",
     assetsInlineLimit: 0, // a data: font or picture would break the page policy
     modulePreload: { polyfill: false },
-    cssCodeSplit: false, // the first picture has the styles of what is read after it
-    // What draws the first picture is one file: a second one would be asked for only when the first is there.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: "first", test: /src\/first\.ts$/ }] } } },
+    cssCodeSplit: false, // a screen that is loaded later finds its styles in the page
     reportCompressedSize: true,
     emptyOutDir: true,
   },

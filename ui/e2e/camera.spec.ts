@@ -5,7 +5,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { crc32, deflateSync } from "node:zlib";
-import { expect, openRoom, sizes, test } from "./room";
+import { expect, openWindow, sizes, test } from "./window";
 
 const folder = mkdtempSync(join(tmpdir(), "couchkey-camera-"));
 const film = join(folder, "television.mjpeg");
@@ -16,7 +16,11 @@ test.afterAll(() => rmSync(folder, { recursive: true, force: true }));
 test.use({
   permissions: ["camera"],
   launchOptions: async ({ launchOptions }, use) => {
-    const args = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${film}`];
+    const args = [
+      "--use-fake-ui-for-media-stream",
+      "--use-fake-device-for-media-stream",
+      `--use-file-for-fake-video-capture=${film}`,
+    ];
     await use({ ...launchOptions, args: [...(launchOptions.args ?? []), ...args] });
   },
 });
@@ -36,22 +40,31 @@ function greyPng(width: number, height: number, grey: Buffer): Buffer {
   head[8] = 8; // bits; colour type 0 is grey
   const lines = Buffer.alloc((width + 1) * height);
   for (let y = 0; y < height; y++) grey.copy(lines, y * (width + 1) + 1, y * width, (y + 1) * width);
-  return Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), chunk("IHDR", head), chunk("IDAT", deflateSync(lines, { level: 1 })), chunk("IEND", Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from("\x89PNG\r\n\x1a\n", "latin1"),
+    chunk("IHDR", head),
+    chunk("IDAT", deflateSync(lines, { level: 1 })),
+    chunk("IEND", Buffer.alloc(0)),
+  ]);
 }
 
 /** What the QR code in a picture says: read by couchkey itself when COUCHKEY_CLI names it, else by zbarimg. */
 function readQr(path: string): Promise<string | null> {
   const own = process.env["COUCHKEY_CLI"];
   if (own && !existsSync(resolve(own))) throw new Error(`COUCHKEY_CLI names ${own}, which is not there`);
-  const [program, args]: [string, string[]] = own ? [resolve(own), ["scan", "--json", "--text", path]] : ["zbarimg", ["-q", "--raw", path]];
+  const [program, args]: [string, string[]] = own
+    ? [resolve(own), ["scan", "--json", "--text", path]]
+    : ["zbarimg", ["-q", "--raw", path]];
   return new Promise((done, fail) =>
     execFile(program, args, (error, stdout) => {
-      if (error && (error as NodeJS.ErrnoException).code === "ENOENT") return fail(new Error(`no QR decoder: install zbar-tools or set COUCHKEY_CLI (${program})`));
+      if (error && (error as NodeJS.ErrnoException).code === "ENOENT")
+        return fail(new Error(`no QR decoder: install zbar-tools or set COUCHKEY_CLI (${program})`));
       if (!own) return done(stdout.trim() || null);
       const [image] = JSON.parse(stdout || "[]") as { codes?: { issuer?: string; account?: string }[] }[];
       const code = image?.codes?.[0];
       done(code?.issuer ? `otpauth://totp/${code.issuer}:${code.account ?? ""}?issuer=${code.issuer}` : null);
-    }));
+    }),
+  );
 }
 
 test("a QR code held before the camera is read, shown and saved", async ({ page }) => {
@@ -65,9 +78,11 @@ test("a QR code held before the camera is read, shown and saved", async ({ page 
     writeFileSync(path, greyPng(width, height, grey));
     return readQr(path);
   });
-  await openRoom(page, "open", { still: false });
+  await openWindow(page, "open", { still: false });
   await page.evaluate(() => {
-    const decode = (window as unknown as { decodeFrame(width: number, height: number, base64: string): Promise<string | null> }).decodeFrame;
+    const decode = (
+      window as unknown as { decodeFrame(width: number, height: number, base64: string): Promise<string | null> }
+    ).decodeFrame;
     if (!window.couchkeyFake) throw new Error("no fake");
     let inFlight = 0;
     window.couchkeyFake.previewFrame = async (width, height, grey) => {
@@ -80,11 +95,32 @@ test("a QR code held before the camera is read, shown and saved", async ({ page 
       const found = new URL(text);
       const issuer = found.searchParams.get("issuer") ?? "";
       return {
-        rows: [{
-          token: 900, kind: "totp", issuer, account: decodeURIComponent(found.pathname).split(":").pop() ?? "", labelIssuer: issuer, algorithm: "SHA1",
-          digits: 6, period: 30, secretBits: 160, warnings: [], duplicateOf: null, repeatOf: null, note: "", groups: [], pinned: false, trashed: false,
-        }],
-        skipped: [], batch: null, format: null, room: 10_000, clockWrong: false,
+        id: 900,
+        rows: [
+          {
+            token: 900,
+            kind: "totp",
+            issuer,
+            account: decodeURIComponent(found.pathname).split(":").pop() ?? "",
+            labelIssuer: issuer,
+            algorithm: "SHA1",
+            digits: 6,
+            period: 30,
+            secretBits: 160,
+            warnings: [],
+            duplicateOf: null,
+            repeatOf: null,
+            note: "",
+            groups: [],
+            pinned: false,
+            trashed: false,
+          },
+        ],
+        skipped: [],
+        batch: null,
+        format: null,
+        room: 10_000,
+        clockWrong: false,
       };
     };
   });
@@ -101,7 +137,7 @@ test("a QR code held before the camera is read, shown and saved", async ({ page 
 
 test("the picture of the camera is on the screen, and Stop gives the camera back", async ({ page }) => {
   await page.setViewportSize(sizes.laptop);
-  await openRoom(page, "open", { still: false });
+  await openWindow(page, "open", { still: false });
   await page.evaluate(() => {
     if (window.couchkeyFake) window.couchkeyFake.previewFrame = async () => null;
   });
@@ -110,14 +146,16 @@ test("the picture of the camera is on the screen, and Stop gives the camera back
   await expect(page.getByText("Starting the camera…")).toBeHidden();
   const video = page.locator("video");
   await expect.poll(() => video.evaluate((element) => (element as HTMLVideoElement).videoWidth)).toBe(1280);
-  const track = await video.evaluateHandle((element) => ((element as HTMLVideoElement).srcObject as MediaStream).getTracks()[0]);
+  const track = await video.evaluateHandle(
+    (element) => ((element as HTMLVideoElement).srcObject as MediaStream).getTracks()[0],
+  );
   await page.screenshot({ path: "test-results/screens/add-camera-laptop-light.png" });
   await page.getByTestId("camera-stop").click();
   await expect.poll(() => track.evaluate((one) => one?.readyState)).toBe("ended");
 });
 
 test("a camera that is not allowed is said in words, with what to do", async ({ page }) => {
-  await openRoom(page, "open");
+  await openWindow(page, "open");
   await page.evaluate(() => {
     navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
   });

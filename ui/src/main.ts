@@ -1,24 +1,29 @@
-// Starts the window: what stands in the page until now is the first picture (first.ts), or the quiet skeleton of it.
+// Starts the window: puts the colours on, mounts the app as soon as there is something to show, and only then shows the window.
 import { flushSync, mount } from "svelte";
 import App from "./App.svelte";
+import { dress } from "./lib/appearance";
 import { ipc } from "./lib/ipc";
-import { rest } from "./lib/rest.svelte";
-import { room } from "./lib/vault.svelte";
+import { speak } from "./lib/language";
+import { app } from "./app.svelte";
+import { loadOthers, screens } from "./screens";
 
+declare const __FAKE__: boolean;
+// A test changes the language in place, on every screen.
+if (__FAKE__) Object.assign(window, { couchkeySpeak: (language: string) => speak({ language, dates: language }) });
+
+dress(document.documentElement);
 const target = document.getElementById("app");
 if (!target) throw new Error("the page has no place for the window");
 
-void room.start();
-// Mounted once there is something to show: until then the skeleton stands, and nothing jumps.
-void room.ready.then(async () => {
-  if (room.screen && room.screen.name !== "codes") await rest.load();
-  target.replaceChildren();
-  mount(App, { target });
+void app.start();
+// Mounted once there is something to show: until then the page is empty paper, and nothing jumps.
+void app.ready.then(async () => {
+  await app.speaking;
+  const others = app.screen && screens[app.screen.name].component !== "Codes" ? await loadOthers() : null;
+  mount(App, { target, props: { others } });
   flushSync();
   // The window is hidden until now, where no frame is ever drawn: so this does not wait for one.
   void ipc.shown().catch(() => undefined);
   // While the system puts it on the screen, the page finds its fonts and places: only painting is left then.
   target.getBoundingClientRect();
-  // Whoever is about to open another screen finds it read: the pointer moves, or a key goes down, before it is on its way.
-  for (const sign of ["pointermove", "pointerdown", "keydown"]) addEventListener(sign, () => void rest.load(), { once: true, capture: true, passive: true });
 });

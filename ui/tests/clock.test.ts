@@ -21,7 +21,10 @@ describe("the step clock", () => {
   test("sets one timer, just after the moment of the change", () => {
     const { timers, set } = fakeTimers(1_000_000);
     stepClock(() => undefined, timers).arm(1_010);
-    expect(set.map((timer) => timer.delay), "ten seconds and a little, so that the other clock has passed it too").toEqual([10_020]);
+    expect(
+      set.map((timer) => timer.delay),
+      "ten seconds and a little, so that the other clock has passed it too",
+    ).toEqual([10_020]);
   });
 
   test("arming again forgets the earlier timer, so there is never a second one", () => {
@@ -70,11 +73,19 @@ describe("the step clock", () => {
   });
 
   test.each([
-    [30, "seconds", 30], [60, "seconds", 60], [1, "seconds", 1], [120, "seconds", 120], [300, "minutes", 5], [301, "minutes", 6], [86_400, "hours", 24],
+    [30, "seconds", 30],
+    [60, "seconds", 60],
+    [1, "seconds", 1],
+    [120, "seconds", 120],
+    [300, "minutes", 5],
+    [301, "minutes", 6],
+    [86_400, "hours", 24],
   ])("a step of %i seconds is counted down in %s", (period, unit, count) => {
     const found = countdown(period);
     expect([found.unit, found.count]).toEqual([unit, count]);
-    expect(found.strip.split("\n").map(Number), "from all of it down to one").toEqual(Array.from({ length: count }, (_, i) => count - i));
+    expect(found.strip.split("\n").map(Number), "from all of it down to one").toEqual(
+      Array.from({ length: count }, (_, i) => count - i),
+    );
   });
 
   test("a countdown knows how long it has been running, and never less than nothing", () => {

@@ -6,10 +6,24 @@ import { afterChange, hold, phase, step, waiting } from "../src/lib/held";
 import type { AccountView } from "../src/lib/ipc";
 
 const at = (n: number, over: Partial<AccountView> = {}): AccountView => ({
-  id: "1", kind: "totp", issuer: "StreamTV", account: "anna", note: "", pinned: false, groups: [], period: 30, digits: 6,
-  code: `00000${n}`, nextCode: `00000${n + 1}`, validFrom: n * 30, validUntil: n * 30 + 30, ...over,
+  id: "1",
+  kind: "totp",
+  issuer: "StreamTV",
+  account: "anna",
+  note: "",
+  pinned: false,
+  groups: [],
+  cameBack: false,
+  period: 30,
+  digits: 6,
+  code: `00000${n}`,
+  nextCode: `00000${n + 1}`,
+  validFrom: n * 30,
+  validUntil: n * 30 + 30,
+  ...over,
 });
-const counter = (code: string) => at(0, { kind: "hotp", period: null, code, nextCode: null, validFrom: null, validUntil: null });
+const counter = (code: string) =>
+  at(0, { kind: "hotp", period: null, code, nextCode: null, validFrom: null, validUntil: null });
 
 describe("groups", () => {
   test.each([

@@ -30,11 +30,17 @@ test("everybody hears everything once, in order, from one question at a time", a
   const heard: string[] = [];
   const stop = ipc.onEvent((event: RustEvent) => heard.push(`one ${event}`));
   ipc.onEvent((event: RustEvent) => heard.push(`two ${event}`));
-  expect(questions.map(({ after }) => after), "from now on, asked once").toEqual([null]);
+  expect(
+    questions.map(({ after }) => after),
+    "from now on, asked once",
+  ).toEqual([null]);
   last().answer({ upTo: 7, events: ["changed", "locked"] });
   await settle();
   expect(heard).toEqual(["one changed", "two changed", "one locked", "two locked"]);
-  expect(questions.map(({ after }) => after), "goes on where it was").toEqual([null, 7]);
+  expect(
+    questions.map(({ after }) => after),
+    "goes on where it was",
+  ).toEqual([null, 7]);
   stop();
   last().answer({ upTo: 8, events: ["progress"] });
   await settle();
@@ -47,18 +53,18 @@ test("a question that fails and a listener that breaks keep nobody from hearing 
   const heard: RustEvent[] = [];
   ipc.onEvent((event: RustEvent) => {
     heard.push(event);
-    if (event === "preview") throw new Error("a screen that cannot be drawn");
+    if (event === "link") throw new Error("a screen that cannot be drawn");
   });
   last().refuse("no connection");
   await settle();
   expect(questions, "not at once: that would never rest").toHaveLength(1);
   await vi.advanceTimersByTimeAsync(1_000);
   expect(last().after).toBeNull();
-  last().answer({ upTo: 3, events: ["preview", "changed"] });
+  last().answer({ upTo: 3, events: ["link", "changed"] });
   await settle();
   expect(last().after, "what broke the listener is not told again").toBe(3);
   last().answer({ upTo: 4, events: ["locked"] });
   await settle();
-  expect(heard).toEqual(["preview", "changed", "locked"]);
+  expect(heard).toEqual(["link", "changed", "locked"]);
   expect(said).toHaveBeenCalledTimes(2);
 });

@@ -1,7 +1,7 @@
 // What a person meets, on the whole window with the fake behind it.
 import { fireEvent, screen, within } from "@testing-library/dom";
 import { describe, expect, test, vi } from "vitest";
-import { called, codeOf, NOON, openRoom, settle, where } from "./room";
+import { called, codeOf, NOON, openApp, settle, where } from "./app";
 
 const press = async (testid: string) => {
   await fireEvent.click(screen.getByTestId(testid));
@@ -14,11 +14,12 @@ const key = async (name: string) => {
   await fireEvent.keyDown(document.activeElement ?? document.body, { key: name });
   await settle();
 };
-const titles = () => screen.getAllByTestId("account-row").map((row) => row.querySelector(".issuer")?.textContent?.trim());
+const titles = () =>
+  screen.getAllByTestId("account-row").map((row) => row.querySelector(".issuer")?.textContent?.trim());
 
 describe("the first run", () => {
   test("asks for nothing: no vault is made until the first account is saved", async () => {
-    const { fake } = await openRoom("first-run");
+    const { fake } = await openApp("first-run");
     expect(where()).toBe("welcome");
     await press("welcome-scan");
     await press("add-paste");
@@ -29,7 +30,7 @@ describe("the first run", () => {
   });
 
   test("ends with the recovery key, which may wait", async () => {
-    const { fake } = await openRoom("first-run");
+    const { fake } = await openApp("first-run");
     await press("welcome-scan");
     await press("add-paste");
     await press("preview-save");
@@ -37,23 +38,38 @@ describe("the first run", () => {
     expect(where()).toBe("recovery");
     await press("recovery-later");
     expect(where()).toBe("codes");
-    expect(called(fake, "makeRecoveryKey"), "no key is made that nobody asked for").toEqual([]);
+    expect(called(fake, "drawRecoveryKey"), "no key is made that nobody asked for").toEqual([]);
     expect(titles()).toEqual(["StreamTV"]);
   });
 
   test("without a keyring a passphrase comes before anything else", async () => {
-    const { fake } = await openRoom("first-run&keyring=missing");
+    const { fake } = await openApp("first-run&keyring=missing");
     await press("welcome-scan");
     expect(where()).toBe("new-passphrase");
-    await type("new-passphrase", "correct horse");
+    await type("new-passphrase", "correct horse battery");
     await type("new-passphrase-again", "correct horsf");
-    expect((screen.getByTestId("new-passphrase-submit") as HTMLButtonElement).disabled, "the two must be the same").toBe(true);
-    await type("new-passphrase-again", "correct horse");
+    expect(
+      (screen.getByTestId("new-passphrase-submit") as HTMLButtonElement).disabled,
+      "the two must be the same",
+    ).toBe(true);
+    await type("new-passphrase-again", "correct horse battery");
     await fireEvent.submit(screen.getByTestId("new-passphrase-submit").closest("form") as HTMLFormElement);
     await settle();
-    expect(called(fake, "createVault").map((call) => call.args)).toEqual([["correct horse"]]);
+    expect(called(fake, "createVault").map((call) => call.args)).toEqual([["correct horse battery"]]);
     expect(where()).toBe("add");
   });
+});
+
+describe("what is said until the person has looked", () => {
+  for (const notice of ["incomplete", "came_back", "file_rebuilt"]) {
+    test(`${notice} ends with one press`, async () => {
+      const { fake } = await openApp(`accounts&notices=${notice}`);
+      expect(screen.getByTestId("notice").dataset.notice).toBe(notice);
+      await press("notice-seen");
+      expect(called(fake, "seen")).toHaveLength(1);
+      expect(screen.queryByTestId("notice")).toBeNull();
+    });
+  }
 });
 
 describe("codes that come with the page", () => {
@@ -63,7 +79,7 @@ describe("codes that come with the page", () => {
   };
 
   test("are shown before anything is asked, and then asked for once", async () => {
-    const { fake } = await openRoom("open&look&accounts=3");
+    const { fake } = await openApp("open&look&accounts=3");
     expect(where()).toBe("codes");
     expect(titles()).toHaveLength(3);
     expect(fake.calls, "the first picture waits for no answer").toEqual([]);
@@ -72,13 +88,13 @@ describe("codes that come with the page", () => {
   });
 
   test("stay hidden where they are to be hidden", async () => {
-    await openRoom("open&look&hidden");
+    await openApp("open&look&hidden");
     expect(screen.queryAllByTestId("code")).toEqual([]);
     expect(screen.getAllByTestId("code-hidden").length).toBeGreaterThan(0);
   });
 
   test("go when the vault was locked before anybody listened", async () => {
-    const { fake } = await openRoom("open&look");
+    const { fake } = await openApp("open&look");
     Object.assign(fake.status, { state: "locked", lock: "strong" });
     await heard();
     expect(where()).toBe("unlock");
@@ -86,7 +102,7 @@ describe("codes that come with the page", () => {
   });
 
   test("make room for what a link brought", async () => {
-    await openRoom("link&look");
+    await openApp("link&look");
     await heard();
     expect(where()).toBe("add");
   });
@@ -94,13 +110,13 @@ describe("codes that come with the page", () => {
 
 describe("codes", () => {
   test("are there at once, pinned first, with the digits as they are", async () => {
-    await openRoom("open");
-    expect(titles()[0]).toBe("Disney+");
+    await openApp("open");
+    expect(titles()[0]).toBe("Kick");
     expect(screen.getAllByTestId("code").every((code) => /^\d{6,8}$/.test(code.dataset["code"] ?? ""))).toBe(true);
   });
 
   test("change when their step ends, by one timer, and are asked for only then", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     const before = screen.getAllByTestId("code").map((code) => code.dataset["code"]);
     const asked = called(fake, "codes").length;
     await vi.advanceTimersByTimeAsync(21_000);
@@ -109,11 +125,13 @@ describe("codes", () => {
     await settle();
     expect(called(fake, "codes").length).toBe(asked + 1);
     const after = screen.getAllByTestId("code").map((code) => code.dataset["code"]);
-    expect(after.filter((code, i) => code !== before[i]).length, "all but the one of sixty seconds").toBe(before.length - 1);
+    expect(after.filter((code, i) => code !== before[i]).length, "all but the one of sixty seconds").toBe(
+      before.length - 1,
+    );
   });
 
   test("are copied by a click, and the toast says when the clipboard is cleared", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await fireEvent.click(screen.getAllByTestId("account-row")[0]?.querySelector(".main") as HTMLElement);
     await settle();
     expect(called(fake, "copyCode")[0]?.args[1]).toBe(false);
@@ -121,7 +139,7 @@ describe("codes", () => {
   });
 
   test("hidden until tapped, the first tap shows and the second copies", async () => {
-    const { fake } = await openRoom("open&hidden");
+    const { fake } = await openApp("open&hidden");
     expect(screen.queryAllByTestId("code"), "no digit is in the page before").toEqual([]);
     const row = () => screen.getAllByTestId("account-row")[0]?.querySelector(".main") as HTMLElement;
     await fireEvent.click(row());
@@ -132,40 +150,40 @@ describe("codes", () => {
   });
 
   test("are filtered as one types, and an empty answer says what to do", async () => {
-    await openRoom("open");
-    await type("search", "netf");
+    await openApp("open");
+    await type("search", "yout");
     await settle();
-    expect(titles()).toEqual(["Netflix"]);
+    expect(titles()).toEqual(["YouTube"]);
     await type("search", "zzz");
     await settle();
     expect(screen.getByText("Nothing matches “zzz”")).toBeTruthy();
   });
 
   test("removed comes with ten seconds of Undo, which brings it back", async () => {
-    await openRoom("open");
+    await openApp("open");
     (screen.getAllByTestId("account-row")[1]?.querySelector(".main") as HTMLElement).focus();
     await key("Delete");
-    expect(titles()).not.toContain("Netflix");
+    expect(titles()).not.toContain("YouTube");
     await vi.advanceTimersByTimeAsync(9_500);
     await press("undo");
-    expect(titles()).toContain("Netflix");
+    expect(titles()).toContain("YouTube");
   });
 
   test("the key that removes does nothing while no account has the focus", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     (document.activeElement as HTMLElement | null)?.blur();
     await key("Delete");
     expect(called(fake, "remove")).toEqual([]);
   });
 
   test("a damaged account is shown and does not block the others", async () => {
-    await openRoom("damaged&accounts=3");
+    await openApp("damaged&accounts=3");
     expect(screen.getAllByTestId("damaged-row")).toHaveLength(2);
     expect(screen.getAllByTestId("account-row")).toHaveLength(3);
   });
 
   test("a counter-based code moves on only when asked", async () => {
-    const { fake } = await openRoom("open&accounts=12");
+    const { fake } = await openApp("open&accounts=12");
     const row = () => document.querySelector<HTMLElement>('[data-id$="0b"] [data-testid=code]')?.dataset["code"];
     const before = row();
     await vi.advanceTimersByTimeAsync(65_000);
@@ -177,14 +195,14 @@ describe("codes", () => {
   });
 
   test("eighty are in the page as a whole, for find-in-page and screen readers", async () => {
-    await openRoom("open&accounts=80");
+    await openApp("open&accounts=80");
     expect(screen.getAllByTestId("account-row")).toHaveLength(80);
   });
 });
 
 describe("the Television view", () => {
   test("holds the code when its step ends, and moves on at one key", async () => {
-    await openRoom("open");
+    await openApp("open");
     await press("nav-codes");
     await fireEvent.click(screen.getAllByTestId("row-television")[0] as HTMLElement);
     await settle();
@@ -201,7 +219,7 @@ describe("the Television view", () => {
   });
 
   test("puts nothing on the clipboard, and leaving takes the code away", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await fireEvent.click(screen.getAllByTestId("row-television")[0] as HTMLElement);
     await settle();
     await key(" ");
@@ -213,7 +231,7 @@ describe("the Television view", () => {
   });
 
   test("marks the digit one is on, by space and arrows", async () => {
-    await openRoom("open");
+    await openApp("open");
     await fireEvent.click(screen.getAllByTestId("row-television")[0] as HTMLElement);
     await settle();
     const marked = () => [...document.querySelectorAll(".here")].map((digit) => digit.textContent);
@@ -227,7 +245,7 @@ describe("the Television view", () => {
   });
 
   test("tells the time left only when asked", async () => {
-    await openRoom("open");
+    await openApp("open");
     await fireEvent.click(screen.getAllByTestId("row-television")[0] as HTMLElement);
     await settle();
     expect(screen.queryByText("22 seconds left")).toBeNull();
@@ -240,12 +258,14 @@ describe("adding", () => {
   const picture = (words: string) => new File([words], "code.png", { type: "image/png" });
   const choose = async (...words: string[]) => {
     await fireEvent.change(screen.getByTestId("add-file-input"), { target: { files: words.map(picture) } });
-    await vi.waitFor(() => expect(document.querySelector("[data-testid=preview-row], [data-testid=error]")).toBeTruthy());
+    await vi.waitFor(() =>
+      expect(document.querySelector("[data-testid=preview-row], [data-testid=part], [data-testid=error]")).toBeTruthy(),
+    );
     await settle();
   };
 
   test("shows warnings in plain words before anything is saved", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose("short mismatch duplicate clock");
     expect(screen.getAllByTestId("warning").map((one) => one.textContent?.trim().slice(0, 30))).toHaveLength(2);
@@ -254,27 +274,33 @@ describe("adding", () => {
   });
 
   test("saves the corrected names", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose("nameless");
     await type("preview-issuer", " Garden TV ");
     await press("preview-save");
-    expect(called(fake, "add")[0]?.args[0]).toMatchObject([{ issuer: "Garden TV", account: "" }]);
+    expect(called(fake, "add")[0]?.args[0]).toMatchObject({
+      except: [],
+      renamed: [{ issuer: "Garden TV", account: "" }],
+    });
   });
 
   test("several codes are a list to choose from", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose("two");
     expect(screen.getAllByTestId("preview-row")).toHaveLength(2);
     await fireEvent.click(screen.getAllByTestId("preview-include")[0] as HTMLElement);
     await settle();
     await press("preview-save");
-    expect(called(fake, "add")[0]?.args[0]).toHaveLength(1);
+    expect(called(fake, "add")[0]?.args[0]).toMatchObject({
+      except: [expect.any(Number)],
+      renamed: [],
+    });
   });
 
   test("an export in three parts is counted, and pictures chosen together are read to its end", async () => {
-    await openRoom("open");
+    await openApp("open");
     await press("nav-add");
     await choose("batch 1/3");
     expect(screen.getByTestId("batch").textContent).toContain("1 of 3 scanned");
@@ -283,8 +309,43 @@ describe("adding", () => {
     expect(screen.getAllByTestId("preview-row")).toHaveLength(6);
   });
 
-  test.each(["no_qr_code", "qr_is_web_link", "picture_damaged", "picture_too_large", "bad_secret", "unsupported_digits"])("%s is said with a cure, and nothing is saved", async (code) => {
-    const { fake } = await openRoom("open");
+  test("a part of a link says so, saves nothing, and becomes one account with the other part", async () => {
+    const { fake } = await openApp("open");
+    await press("nav-add");
+    await choose("part 1/2");
+    expect(screen.getByTestId("batch").textContent).toContain("This is part 1 of 2. Show the other one.");
+    expect(screen.queryByTestId("preview-save")).toBeNull();
+    await choose("part 2/2");
+    expect(screen.getAllByTestId("preview-row")).toHaveLength(1);
+    await press("preview-save");
+    expect(called(fake, "add")[0]?.args[0]).toMatchObject({ except: [], renamed: [] });
+  });
+
+  test("the parts of a link that are chosen together are read to the end", async () => {
+    await openApp("open");
+    await press("nav-add");
+    await choose("part 1/2", "part 2/2");
+    await vi.waitFor(() => expect(screen.getAllByTestId("preview-row")).toHaveLength(1));
+    expect(screen.queryByTestId("part")).toBeNull();
+  });
+
+  test("a part that is left behind is forgotten in Rust too", async () => {
+    const { fake } = await openApp("open");
+    await press("nav-add");
+    await choose("part 1/2");
+    await press("preview-back");
+    expect(called(fake, "discardPreview")).toHaveLength(1);
+  });
+
+  test.each([
+    "no_qr_code",
+    "qr_is_web_link",
+    "picture_damaged",
+    "picture_too_large",
+    "bad_secret",
+    "unsupported_digits",
+  ])("%s is said with a cure, and nothing is saved", async (code) => {
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose(`error ${code}`);
     expect(screen.getByTestId("error").dataset["code"]).toBe(code);
@@ -292,7 +353,7 @@ describe("adding", () => {
   });
 
   test("a refusal while saving keeps what was typed", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose("plain");
     await type("preview-issuer", "Garden TV");
@@ -303,14 +364,14 @@ describe("adding", () => {
   });
 
   test("what a link brought is shown, not saved", async () => {
-    const { fake } = await openRoom("link");
+    const { fake } = await openApp("link");
     expect(where()).toBe("add");
     expect(screen.getAllByTestId("preview-row")).toHaveLength(1);
     expect(called(fake, "add")).toEqual([]);
   });
 
   test("leaving forgets what was looked at", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await choose("plain");
     await press("nav-codes");
@@ -318,7 +379,7 @@ describe("adding", () => {
   });
 
   test("a code that the TV refused can be removed and scanned again", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-add");
     await press("add-paste");
     await press("preview-save");
@@ -332,7 +393,7 @@ describe("adding", () => {
 
 describe("locked and in trouble", () => {
   test("a wrong passphrase is said, and the right one opens", async () => {
-    await openRoom("locked");
+    await openApp("locked");
     expect(where()).toBe("unlock");
     const submit = async () => {
       await fireEvent.submit(screen.getByTestId("unlock-submit").closest("form") as HTMLFormElement);
@@ -341,25 +402,31 @@ describe("locked and in trouble", () => {
     await type("unlock-passphrase", "wrong");
     await submit();
     expect(screen.getByTestId("error").dataset["code"]).toBe("wrong_passphrase");
-    await type("unlock-passphrase", "correct horse");
+    await type("unlock-passphrase", "correct horse battery");
     await submit();
     expect(where()).toBe("codes");
   });
 
   test("locking from Rust takes every code out of the page", async () => {
-    const { fake, room } = await openRoom("open");
+    const { fake, app } = await openApp("open");
     Object.assign(fake.status, { state: "locked", lock: "strong" });
     fake.emit("locked");
     await settle();
     expect(where()).toBe("unlock");
-    expect(room.codes, "no code stays in memory").toBeNull();
+    expect(app.codes, "no code stays in memory").toBeNull();
     expect(document.querySelectorAll("[data-code]")).toHaveLength(0);
   });
 
   test.each([
-    ["needs_recovery", "recover"], ["keyring_locked", "trouble"], ["keyring_denied", "trouble"], ["keyring_unavailable", "trouble"], ["vault_damaged", "restore"], ["vault_newer_version", "trouble"],
+    ["needs_recovery", "recover"],
+    ["keyring_locked", "trouble"],
+    ["keyring_silent", "trouble"],
+    ["keyring_denied", "trouble"],
+    ["keyring_unavailable", "trouble"],
+    ["vault_damaged", "restore"],
+    ["vault_newer_version", "trouble"],
   ])("%s has its own words and one button that leads somewhere", async (code, leads) => {
-    const { fake } = await openRoom(`trouble:${code}`);
+    const { fake } = await openApp(`trouble:${code}`);
     expect(where()).toBe("trouble");
     expect(screen.getByTestId("trouble-title").textContent?.length).toBeGreaterThan(10);
     await press("trouble-action");
@@ -368,18 +435,18 @@ describe("locked and in trouble", () => {
   });
 
   test("trying again opens when the keyring has come back", async () => {
-    await openRoom("trouble:keyring_locked&heals");
+    await openApp("trouble:keyring_locked&heals");
     await press("trouble-action");
     expect(where()).toBe("codes");
   });
 
   test("a keyring that asks the person is waited for in words", async () => {
-    await openRoom("waiting");
+    await openApp("waiting");
     expect(where()).toBe("waiting");
   });
 
   test("a slip in the recovery key and a wrong one are told apart", async () => {
-    await openRoom("trouble:needs_recovery");
+    await openApp("trouble:needs_recovery");
     await press("trouble-action");
     const attempt = async (text: string) => {
       await type("recover-key", text);
@@ -392,49 +459,139 @@ describe("locked and in trouble", () => {
     expect(await attempt("A".repeat(40))).toBeUndefined();
     expect(where()).toBe("codes");
   });
+
+  test("recovery does not take the lock off without a word: it asks for a new passphrase or a plain no", async () => {
+    const { fake, app } = await openApp("locked");
+    await press("unlock-recovery");
+    await type("recover-key", "A".repeat(40));
+    expect(screen.queryByTestId("recover-submit"), "row 14: not before one is chosen").toBeNull();
+    for (const field of ["new-passphrase", "new-passphrase-again"]) await type(field, "mustard cello glacier");
+    await settle();
+    await fireEvent.submit(screen.getByTestId("new-passphrase-submit").closest("form") as HTMLFormElement);
+    await settle();
+    expect(called(fake, "recover").map((call) => call.args)).toEqual([["A".repeat(40), "mustard cello glacier"]]);
+    expect(app.status?.lock).toBe("strong");
+  });
+
+  test("recovery without the lock says what that means", async () => {
+    const { fake, app } = await openApp("locked");
+    await press("unlock-recovery");
+    await type("recover-key", "A".repeat(40));
+    await press("recover-lock-off");
+    expect(document.body.textContent).toContain("open by themselves whenever you are signed in");
+    await fireEvent.submit(document.getElementById("recover") as HTMLFormElement);
+    await settle();
+    expect(called(fake, "recover").map((call) => call.args)).toEqual([["A".repeat(40), null]]);
+    expect(app.status?.lock).toBe("device");
+  });
 });
 
 describe("settings and the recovery key", () => {
   test("a refused change is taken back and said", async () => {
-    const { fake, room } = await openRoom("open");
+    const { fake, app } = await openApp("open");
     await press("nav-settings");
     fake.failNext("setSettings", "storage_full");
     await press("setting-reveal");
-    expect(room.settings.tapToReveal).toBe(false);
+    expect(app.settings.tapToReveal).toBe(false);
     expect(screen.getByTestId("error").dataset["code"]).toBe("storage_full");
   });
 
   test("the key is shown once in groups, and is gone from the page after 'written down'", async () => {
-    const { fake } = await openRoom("open");
+    const { fake } = await openApp("open");
     await press("nav-settings");
     await press("settings-recovery");
     await press("recovery-make");
     expect(within(screen.getByTestId("recovery-key")).getAllByRole("listitem").length).toBeGreaterThan(5);
     await press("recovery-saved");
-    expect(called(fake, "recoveryKeySaved")).toHaveLength(1);
+    expect(called(fake, "keepRecoveryKey").map((call) => call.args)).toEqual([[true]]);
     expect(screen.queryByTestId("recovery-key")).toBeNull();
+    expect(screen.getByTestId("recovery-older").textContent, "what the key of before still opens").toContain(
+      "can open this vault, too",
+    );
+    await press("recovery-older-keep");
+    expect(called(fake, "removeOldBackups")).toHaveLength(0);
     expect(where()).toBe("codes");
   });
 
-  test("settings say since when there is a key; one without a date has none", async () => {
-    const { fake, room } = await openRoom("open");
+  test("turning the lock on shows the new recovery key, and nothing is asked that is not there", async () => {
+    const { fake } = await openApp("open");
     await press("nav-settings");
-    const made = new Date(1_793_966_400_000).toLocaleDateString(undefined, { dateStyle: "long" });
+    await press("passphrase-set");
+    expect(screen.queryByTestId("passphrase-today"), "there is none yet").toBeNull();
+    await type("new-passphrase", "password1234");
+    await settle();
+    expect(screen.getByTestId("new-passphrase-hint").textContent).toContain("many people have");
+    await type("new-passphrase-again", "password1234");
+    expect((screen.getByTestId("new-passphrase-submit") as HTMLButtonElement).disabled, "row 16: it is not taken").toBe(
+      true,
+    );
+    for (const field of ["new-passphrase", "new-passphrase-again"]) await type(field, "mustard cello glacier");
+    await settle();
+    await fireEvent.submit(screen.getByTestId("new-passphrase-submit").closest("form") as HTMLFormElement);
+    await settle();
+    expect(called(fake, "drawRecoveryKey").map((call) => call.args)).toEqual([["lock", "mustard cello glacier"]]);
+    expect(where()).toBe("new-keys");
+    expect(within(screen.getByTestId("recovery-key")).getAllByRole("listitem").length).toBeGreaterThan(5);
+    await press("recovery-saved");
+    expect(screen.queryByTestId("recovery-key")).toBeNull();
+    expect(screen.getByTestId("new-keys-done").textContent).toContain("The passphrase is set.");
+    await press("new-keys-leave");
+    expect(where()).toBe("settings");
+  });
+
+  test("with a lock, changing it, ending it and a new recovery key ask for today's passphrase", async () => {
+    const { fake, app } = await openApp("locked");
+    await type("unlock-passphrase", fake.passphrase);
+    await fireEvent.submit(screen.getByTestId("unlock-submit").closest("form") as HTMLFormElement);
+    await settle();
+    const submit = async (testid: string) => {
+      await fireEvent.submit(screen.getByTestId(testid).closest("form") as HTMLFormElement);
+      await settle();
+    };
+    await press("nav-settings");
+    await press("settings-recovery");
+    expect((screen.getByTestId("recovery-make") as HTMLButtonElement).disabled, "not without it").toBe(true);
+    await type("recovery-passphrase", "wrong");
+    await submit("recovery-make");
+    expect(screen.getByTestId("error").dataset["code"]).toBe("wrong_passphrase");
+    expect(screen.queryByTestId("recovery-key"), "and no key").toBeNull();
+    await type("recovery-passphrase", fake.passphrase);
+    await submit("recovery-make");
+    expect(screen.getByTestId("recovery-key")).toBeTruthy();
+    await press("recovery-saved");
+    await press("recovery-older-keep");
+
+    await press("nav-settings");
+    await press("passphrase-off");
+    expect(called(fake, "setPassphrase"), "row 10: one press turns nothing off").toEqual([]);
+    await type("passphrase-today", "wrong");
+    await submit("passphrase-off-submit");
+    expect(screen.getByTestId("error").dataset["code"]).toBe("wrong_passphrase");
+    expect(app.status?.lock).toBe("strong");
+    await type("passphrase-today", fake.passphrase);
+    await submit("passphrase-off-submit");
+    expect(app.status?.lock).toBe("device");
+  });
+
+  test("settings say since when there is a key; one without a date has none", async () => {
+    const { fake, app } = await openApp("open");
+    await press("nav-settings");
+    const made = new Date(1_793_966_400_000).toLocaleDateString("en-US", { dateStyle: "long" });
     const words = () => document.getElementById("s-recovery")?.textContent ?? "";
     expect(words()).toContain(`made on ${made}.`);
-    room.status = { ...fake.status, recoveryMade: null };
+    app.status = { ...fake.status, recoveryMade: null };
     await settle();
     expect(words()).toBe("You have one on paper. A new one replaces it.");
-    room.status = { ...fake.status, recoverySaved: false };
+    app.status = { ...fake.status, recoverySaved: false };
     await settle();
     expect(words()).toContain(`on ${made} but did not say`);
-    room.status = { ...fake.status, recoverySaved: false, hasRecoveryKey: false, recoveryMade: null };
+    app.status = { ...fake.status, recoverySaved: false, hasRecoveryKey: false, recoveryMade: null };
     await settle();
     expect(words()).toContain("You have none yet");
   });
 
   test("removed accounts can be put back", async () => {
-    await openRoom("trash");
+    await openApp("trash");
     await press("nav-settings");
     await press("settings-trash");
     expect(screen.getAllByTestId("trash-row")).toHaveLength(2);

@@ -1,4 +1,4 @@
-// What jsdom has not: dialogs, media queries, scrolling. Just enough for components to stand.
+// What jsdom has not: dialogs, media queries, scrolling, sizes. Just enough for components to stand.
 import { vi } from "vitest";
 
 if (typeof window !== "undefined") {
@@ -9,11 +9,22 @@ if (typeof window !== "undefined") {
     this.removeAttribute("open");
   };
   window.matchMedia ??= ((query: string) => ({
-    matches: false, media: query, onchange: null, addEventListener: () => undefined, removeEventListener: () => undefined,
-    addListener: () => undefined, removeListener: () => undefined, dispatchEvent: () => false,
+    matches: false,
+    media: query,
+    onchange: null,
+    addEventListener: () => undefined,
+    removeEventListener: () => undefined,
+    addListener: () => undefined,
+    removeListener: () => undefined,
+    dispatchEvent: () => false,
   })) as typeof window.matchMedia;
   Element.prototype.scrollIntoView ??= () => undefined;
   window.scrollTo = vi.fn();
+  window.ResizeObserver ??= class {
+    observe() {}
+    unobserve() {}
+    disconnect() {}
+  };
   globalThis.CSS ??= { escape: (text: string) => text } as typeof CSS;
   CSS.escape ??= (text: string) => text;
 }

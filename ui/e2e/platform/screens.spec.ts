@@ -3,7 +3,11 @@ import AxeBuilder from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import { enrol, expect, remote, type Server, signUp, somebody, test } from "./server";
 
-const sizes = { phone: { width: 390, height: 844 }, laptop: { width: 1280, height: 800 }, tv: { width: 1920, height: 1080 } };
+const sizes = {
+  phone: { width: 390, height: 844 },
+  laptop: { width: 1280, height: 800 },
+  tv: { width: 1920, height: 1080 },
+};
 const everything = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 const places: Record<string, (page: Page, server: Server) => Promise<unknown>> = {
@@ -43,6 +47,10 @@ const places: Record<string, (page: Page, server: Server) => Promise<unknown>> =
     await signUp(page, server);
     await page.goto("/account/delete");
   },
+  again: async (page, server) => {
+    await signUp(page, server);
+    await page.goto("/again");
+  },
   link: async (page, server) => {
     const television = await page.context().browser()!.newPage();
     await television.goto(`${server.url}/tv`);
@@ -80,10 +88,18 @@ for (const theme of ["light", "dark"] as const) {
       for (const [size, viewport] of Object.entries(sizes)) {
         await page.setViewportSize(viewport);
         await page.evaluate(() => document.fonts.ready);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth), `${size}: nothing scrolls sideways`).toBeLessThanOrEqual(0);
+        expect(
+          await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
+          `${size}: nothing scrolls sideways`,
+        ).toBeLessThanOrEqual(0);
         const axe = new AxeBuilder({ page });
-        const found = await (theme === "light" ? axe.withTags(everything) : axe.withRules(["color-contrast", "link-in-text-block"])).analyze();
-        expect(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`), `${size}: axe`).toEqual([]);
+        const found = await (
+          theme === "light" ? axe.withTags(everything) : axe.withRules(["color-contrast", "link-in-text-block"])
+        ).analyze();
+        expect(
+          found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.target.join(" ")).join(", ")}`),
+          `${size}: axe`,
+        ).toEqual([]);
         await page.screenshot({ path: `test-results/screens/platform-${name}-${size}-${theme}.png` });
       }
       if (name.startsWith("tv")) {

@@ -1,4 +1,4 @@
-// The outlines of the brands, 90 kB of them, are read when the first account of a brand is on show, and never without one.
+// Lazy-loads the outlines of the brands, 90 kB, when the first account of a brand is on show.
 
 class Outlines {
   /** By simple-icons' slug, as paths on a grid of 24; null until they are here. */

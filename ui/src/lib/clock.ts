@@ -35,10 +35,13 @@ export function stepClock(changed: () => void, timers: Timers = real): StepClock
       stop();
       if (changesAt === null) return;
       const delay = Math.max(0, changesAt * 1000 - timers.now()) + LATE_BY;
-      timer = timers.set(() => {
-        timer = null;
-        changed();
-      }, Math.min(delay, LONGEST));
+      timer = timers.set(
+        () => {
+          timer = null;
+          changed();
+        },
+        Math.min(delay, LONGEST),
+      );
     },
     stop,
   };
@@ -49,11 +52,20 @@ export function elapsed(validFrom: number, now: number = Date.now()): number {
   return Math.max(0, now - validFrom * 1000);
 }
 
-export interface Countdown { unit: "seconds" | "minutes" | "hours"; count: number; /** Every number that is on show in turn, one a line. */ strip: string }
+export interface Countdown {
+  unit: "seconds" | "minutes" | "hours";
+  count: number;
+  /** Every number that is on show in turn, one a line. */ strip: string;
+}
 
 /** How a step of this many seconds is counted down: by the second, or in larger units where that would be a long wait. */
 export function countdown(period: number): Countdown {
-  const [unit, seconds] = period <= 120 ? (["seconds", 1] as const) : period <= 7_200 ? (["minutes", 60] as const) : (["hours", 3_600] as const);
+  const [unit, seconds] =
+    period <= 120
+      ? (["seconds", 1] as const)
+      : period <= 7_200
+        ? (["minutes", 60] as const)
+        : (["hours", 3_600] as const);
   const count = Math.ceil(period / seconds);
   const known = strips.get(count) ?? Array.from({ length: count }, (_, i) => count - i).join("\n");
   strips.set(count, known);

@@ -10,5 +10,7 @@ export function groups(code: string, size: number): string[] {
 
 /** For a screen reader: "4 8 2, 9 1 3", never four hundred and eighty-two. */
 export function spoken(code: string, size: number): string {
-  return groups(code, size).map((group) => [...group].join(" ")).join(", ");
+  return groups(code, size)
+    .map((group) => [...group].join(" "))
+    .join(", ");
 }

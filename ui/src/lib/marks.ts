@@ -4,10 +4,31 @@ import { brands } from "../../brands";
 
 /** Other names that issuers go by. */
 const also: Record<string, string> = {
-  max: "hbomax", hbo: "hbomax", paramount: "paramountplus", psn: "playstation", playstationnetwork: "playstation", sony: "sony",
-  electronicarts: "ea", protonmail: "proton", protonvpn: "proton", gog: "gogdotcom", twitter: "x", youtubetv: "youtube",
-  mozilla: "firefox", firefoxaccounts: "firefox", appleid: "apple", googleaccount: "google", skygo: "sky", wow: "sky", steampowered: "steam",
-  lastfm: "lastdotfm", npmjs: "npm", wordpresscom: "wordpress", amazonaudible: "audible", fubotv: "fubo", roblox: "roblox",
+  max: "hbomax",
+  hbo: "hbomax",
+  paramount: "paramountplus",
+  psn: "playstation",
+  playstationnetwork: "playstation",
+  sony: "sony",
+  electronicarts: "ea",
+  protonmail: "proton",
+  protonvpn: "proton",
+  gog: "gogdotcom",
+  twitter: "x",
+  youtubetv: "youtube",
+  mozilla: "firefox",
+  firefoxaccounts: "firefox",
+  appleid: "apple",
+  googleaccount: "google",
+  skygo: "sky",
+  wow: "sky",
+  steampowered: "steam",
+  lastfm: "lastdotfm",
+  npmjs: "npm",
+  wordpresscom: "wordpress",
+  amazonaudible: "audible",
+  fubotv: "fubo",
+  roblox: "roblox",
 };
 
 const known = new Set<string>(brands);
@@ -18,8 +39,16 @@ const known = new Set<string>(brands);
  */
 export function brandOf(issuer: string | null): string | null {
   if (!issuer) return null;
-  const slug = (text: string) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "").replace(/\+/g, "plus").replace(/[^a-z0-9]/g, "");
-  const plain = issuer.replace(/\.(com|net|org|io|tv|de|uk|fr)$/i, "").replace(/\s+(\d+|account|login|family|kids|premium|basic|\(.*\))$/i, "");
+  const slug = (text: string) =>
+    text
+      .toLowerCase()
+      .normalize("NFD")
+      .replace(/\p{M}/gu, "")
+      .replace(/\+/g, "plus")
+      .replace(/[^a-z0-9]/g, "");
+  const plain = issuer
+    .replace(/\.(com|net|org|io|tv|de|uk|fr)$/i, "")
+    .replace(/\s+(\d+|account|login|family|kids|premium|basic|\(.*\))$/i, "");
   const tries = [slug(issuer), slug(plain)];
   for (const name of tries) {
     const brand = [name, also[name] ?? ""].find((slug) => known.has(slug));

@@ -1,7 +1,11 @@
 // Where no brand mark is known: one or two letters in a colour that stays the same for the same name.
 
 export function monogram(name: string): string {
-  const words = name.replace(/(?<=.)@.*/u, "").trim().split(/[\s,&+._-]+/u).filter((word) => /[\p{L}\p{N}]/u.test(word));
+  const words = name
+    .replace(/(?<=.)@.*/u, "")
+    .trim()
+    .split(/[\s,&+._-]+/u)
+    .filter((word) => /[\p{L}\p{N}]/u.test(word));
   const letters = words.slice(0, 2).map((word) => [...word.replace(/^[^\p{L}\p{N}]+/u, "")][0] ?? "");
   return letters.join("").toUpperCase() || "?";
 }

@@ -9,7 +9,8 @@ export function matches(account: AccountView, query: string): boolean {
   const words = bare(query).split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
   let text = known.get(account);
-  if (text === undefined) known.set(account, (text = bare([account.issuer, account.account, account.note, ...account.groups].join("\n"))));
+  if (text === undefined)
+    known.set(account, (text = bare([account.issuer, account.account, account.note, ...account.groups].join("\n"))));
   return words.every((word) => text?.includes(word));
 }
 

@@ -1,7 +1,12 @@
-// Moving between things by arrows alone, as on a television's remote: which of the others lies in that direction?
+// Spatial navigation: moving between things by arrows alone, as on a television's remote: which of the others lies in that direction?
 
 export type Direction = "up" | "down" | "left" | "right";
-export interface Box { left: number; top: number; width: number; height: number }
+export interface Box {
+  left: number;
+  top: number;
+  width: number;
+  height: number;
+}
 
 const centre = (box: Box) => ({ x: box.left + box.width / 2, y: box.top + box.height / 2 });
 
@@ -26,7 +31,12 @@ export function nearest(from: Box, candidates: readonly Box[], direction: Direct
   return best;
 }
 
-const direction: Record<string, Direction> = { ArrowUp: "up", ArrowDown: "down", ArrowLeft: "left", ArrowRight: "right" };
+const direction: Record<string, Direction> = {
+  ArrowUp: "up",
+  ArrowDown: "down",
+  ArrowLeft: "left",
+  ArrowRight: "right",
+};
 const reachable = "a[href], button, input:not([type=hidden]), select, textarea, [tabindex='0']";
 
 /** Moves the focus for an arrow key. False when there is nowhere to go, or when the key means something to the field itself. */
@@ -35,15 +45,24 @@ export function moveFocus(event: KeyboardEvent, within: ParentNode = document): 
   if (!way || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return false;
   const from = document.activeElement instanceof HTMLElement ? document.activeElement : document.body;
   if (from.matches("select, textarea, input[type=radio], [role^=menuitem]")) return false;
-  if (from.matches("input:not([type=checkbox], [type=file], [type=button])") && (way === "left" || way === "right")) return false;
+  if (from.matches("input:not([type=checkbox], [type=file], [type=button])") && (way === "left" || way === "right"))
+    return false;
   const others = [...within.querySelectorAll<HTMLElement>(reachable)].filter(
-    (element) => element !== from && element.tabIndex >= 0 && !element.matches(":disabled") && element.getClientRects().length > 0,
+    (element) =>
+      element !== from && element.tabIndex >= 0 && !element.matches(":disabled") && element.getClientRects().length > 0,
   );
   if (from === document.body) {
     others[0]?.focus();
     return others.length > 0;
   }
-  const found = others[nearest(from.getBoundingClientRect(), others.map((element) => element.getBoundingClientRect()), way)];
+  const found =
+    others[
+      nearest(
+        from.getBoundingClientRect(),
+        others.map((element) => element.getBoundingClientRect()),
+        way,
+      )
+    ];
   found?.focus();
   found?.scrollIntoView({ block: "nearest" });
   return found !== undefined;

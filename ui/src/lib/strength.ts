@@ -1,12 +1,9 @@
-// A hint about a new passphrase: length is what counts, and no rule asks for signs of a kind (NIST SP 800-63B, 5.1.1.2).
+// How good a new passphrase is: rated by Rust (crates/authenticator/src/passphrase.rs), so that nothing is taken here and
+// refused there.
+import { ipc } from "./ipc";
+import type { PassphraseRating } from "./ipc";
 
-export type Strength = "short" | "fair" | "good" | "strong";
-export const SHORTEST = 8;
-
-export function strength(passphrase: string): Strength {
-  const length = [...passphrase].length;
-  if (length < SHORTEST) return "short";
-  const different = new Set(passphrase.toLowerCase()).size;
-  if (different < 5) return "fair";
-  return length < 12 ? "fair" : length < 20 ? "good" : "strong";
+/** Null where it cannot be told. `alone`: whoever has the file needs nothing else. */
+export async function rate(passphrase: string, alone: boolean): Promise<PassphraseRating | null> {
+  return ipc.ratePassphrase(passphrase, alone).catch(() => null);
 }

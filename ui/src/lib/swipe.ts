@@ -1,4 +1,4 @@
-// A finger that pulls a row aside asks for the rest of what can be done with it, as its `…` does. Mice have the `…`.
+// Swipe: a finger that pulls a row aside opens its menu, as `…` does for a mouse.
 
 /** Pixels from which a movement is sideways rather than a trembling tap or the start of scrolling. */
 const SLOP = 12;
@@ -21,7 +21,8 @@ export function swipe(done: () => void): (row: HTMLElement) => () => void {
       row.style.transform = "";
     };
     const down = (event: PointerEvent) => {
-      if (event.isPrimary && event.pointerType !== "mouse") start = { pointer: event.pointerId, x: event.clientX, y: event.clientY };
+      if (event.isPrimary && event.pointerType !== "mouse")
+        start = { pointer: event.pointerId, x: event.clientX, y: event.clientY };
     };
     const move = (event: PointerEvent) => {
       if (event.pointerId !== start?.pointer) return;
@@ -36,7 +37,12 @@ export function swipe(done: () => void): (row: HTMLElement) => () => void {
       if (event.pointerId !== start?.pointer) return;
       const far = at !== null && Math.abs(at) >= FAR;
       // The press that some engines report after a pull would copy the code.
-      if (at !== null) row.addEventListener("click", (click) => click.stopPropagation(), { capture: true, once: true, signal: AbortSignal.timeout(50) });
+      if (at !== null)
+        row.addEventListener("click", (click) => click.stopPropagation(), {
+          capture: true,
+          once: true,
+          signal: AbortSignal.timeout(50),
+        });
       rest();
       if (far) done();
     };

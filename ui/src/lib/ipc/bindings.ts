@@ -11,6 +11,8 @@ export const commands = {
 	status: () => __TAURI_INVOKE<Status>("status"),
 	/**  Opens with the device key, if that is enough; may wait for the keyring's own prompt. */
 	open: () => __TAURI_INVOKE<Status>("open"),
+	/**  Opens as if this computer had no keyring, because the one that it has does not answer. */
+	openWithoutKeyring: () => __TAURI_INVOKE<Status>("open_without_keyring"),
 	/**  Makes a vault; where there is no keyring it needs a passphrase. */
 	createVault: (passphrase: string | null) => __TAURI_INVOKE<Status>("create_vault", { passphrase }),
 	/**  Opens with the passphrase. */
@@ -31,15 +33,21 @@ export const commands = {
 	previewClipboard: () => __TAURI_INVOKE<Preview>("preview_clipboard"),
 	/**  What a text would add: one or more links, one a line. */
 	previewText: (text: string) => __TAURI_INVOKE<Preview>("preview_text", { text }),
-	/**  What a filled-in form would add. */
-	previewManual: (form: ManualForm) => __TAURI_INVOKE<Preview>("preview_manual", { form }),
-	/**  What a link brought; rejects, once, with the reason why a link was refused. */
-	pendingPreview: () => __TAURI_INVOKE<{
+	/**  Takes the text on the clipboard for the form's key, which stays in Rust. Answers how many characters it has. */
+	pasteKey: () => __TAURI_INVOKE<number>("paste_key"),
+	/**  What a filled-in form would add; `pasted`: with the key that was pasted last. */
+	previewManual: (form: ManualForm, pasted: boolean) => __TAURI_INVOKE<Preview>("preview_manual", { form, pasted }),
+	/**  How many set-up links from outside wait to be looked at. */
+	links: () => __TAURI_INVOKE<LinksView>("links"),
+	/**  What the link that waits longest would add, in place of whatever was previewed; `null` when none waits. */
+	previewLink: () => __TAURI_INVOKE<{
+	/**  Names it, for whoever saves what it shows: the token of its last row. */
+	id: number,
 	/**  What can be added. */
 	rows: PreviewRow[],
 	/**  What cannot. */
 	skipped: SkippedRow[],
-	/**  With a Google export: how far it is. */
+	/**  With what comes in several QR codes: how far it is. */
 	batch: BatchView | null,
 	/**  With a file: whose export it is. */
 	format: FormatView | null,
@@ -47,15 +55,15 @@ export const commands = {
 	room: number,
 	/**  The clock of this machine is certainly wrong, so that codes would be refused. */
 	clockWrong: boolean,
-} | null>("pending_preview"),
+} | null>("preview_link"),
+	/**  Wipes the links that wait. */
+	forgetLinks: () => __TAURI_INVOKE<void>("forget_links"),
 	/**  Forgets what was previewed. */
 	discardPreview: () => __TAURI_INVOKE<void>("discard_preview"),
-	/**  Adds rows of the preview: all of them, or none. Answers their ids. */
-	add: (rows: AddRow[]) => __TAURI_INVOKE<string[]>("add", { rows }),
+	/**  Adds what is wanted of the preview, without its rows being sent back: all of it, or none. */
+	add: (selection: Selection) => __TAURI_INVOKE<Added>("add", { selection }),
 	/**  Opens the file that waits for its password. */
 	importPassword: (password: string) => __TAURI_INVOKE<Preview>("import_password", { password }),
-	/**  Adds what the preview has, without its rows being sent back: all of it, or none. */
-	addAll: (what: AddAll) => __TAURI_INVOKE<Added>("add_all", { what }),
 	/**  What an export would hold, and what is asked before it. */
 	planExport: (form: ExportForm) => __TAURI_INVOKE<ExportPlan>("plan_export", { form }),
 	/**
@@ -97,7 +105,7 @@ export const commands = {
 	opensWithPassphrase: boolean,
 	/**  That passphrase is one for backups alone. */
 	hasBackupPassphrase: boolean,
-	/**  What is in the folder, the newest first: at most some dozens. */
+	/**  What is in the folder, the newest first by what is in it, whatever its date; what is damaged comes last. */
 	backups: BackupRow[],
 	/**  What keeps backups from being made, and what helps. */
 	problem: ErrorReport | null,
@@ -118,8 +126,6 @@ export const commands = {
 	restoreBackup: (name: string | null, key: string, passphrase: string | null, setAside: boolean) => __TAURI_INVOKE<Restored>("restore_backup", { name, key, passphrase, setAside }),
 	/**  Tries whether the recovery key would bring everything back. */
 	drill: (recoveryKey: string) => __TAURI_INVOKE<DrillView>("drill", { recoveryKey }),
-	/**  Gives the vault new keys, for when somebody saw the recovery key; shows the new one this once. */
-	rotateKeys: (passphrase: string | null) => __TAURI_INVOKE<Rotated>("rotate_keys", { passphrase }),
 	/**  Deletes the backups that an old recovery key still opens. */
 	removeOldBackups: () => __TAURI_INVOKE<number>("remove_old_backups"),
 	/**  Changes names, note, pin or groups. */
@@ -130,16 +136,35 @@ export const commands = {
 	remove: (id: string) => __TAURI_INVOKE<void>("remove", { id }),
 	/**  Takes it out again. */
 	restore: (id: string) => __TAURI_INVOKE<void>("restore", { id }),
+	/**  The person has looked at what came back and at what may be missing. */
+	seen: () => __TAURI_INVOKE<void>("seen"),
 	/**  What is in the trash. */
 	trash: () => __TAURI_INVOKE<TrashRow[]>("trash"),
 	/**  What the person has set. */
 	settings: () => __TAURI_INVOKE<SettingsView>("settings"),
 	/**  Keeps new settings. */
 	setSettings: (settings: SettingsView) => __TAURI_INVOKE<void>("set_settings", { settings }),
-	/**  Sets the app lock; `null` ends it. */
-	setPassphrase: (passphrase: string | null) => __TAURI_INVOKE<Status>("set_passphrase", { passphrase }),
-	/**  Makes a new recovery key and shows it this once. */
-	makeRecoveryKey: () => __TAURI_INVOKE<RecoveryKeyView>("make_recovery_key"),
+	/**  How good a new passphrase is; `alone` where whoever has the file needs nothing else. */
+	ratePassphrase: (passphrase: string, alone: boolean) => __TAURI_INVOKE<PassphraseRating>("rate_passphrase", { passphrase, alone }),
+	/**
+	 *  Sets the app lock; `null` ends it. `today` is the passphrase that there is. Where a recovery key would end with it,
+	 *  its successor is shown first: [`draw_recovery_key`].
+	 */
+	setPassphrase: (today: string | null, passphrase: string | null) => __TAURI_INVOKE<Status>("set_passphrase", { today, passphrase }),
+	/**
+	 *  Draws a recovery key and shows it this once; it counts when [`keep_recovery_key`] is called. `passphrase` is today's,
+	 *  where there is one; for the lock, the one that it gets.
+	 */
+	drawRecoveryKey: (what: KeyFor, passphrase: string | null) => __TAURI_INVOKE<RecoveryKeyView>("draw_recovery_key", { what, passphrase }),
+	/**  The key that is shown counts from now on; `saved`: somebody has it. Answers what new keys left behind. */
+	keepRecoveryKey: (saved: boolean) => __TAURI_INVOKE<{
+	/**  The backups in the folder that whoever has the old recovery key can still open. */
+	oldBackups: BackupRow[],
+	/**  The passphrase for backups ended; a new one has to be set. */
+	backupPassphraseEnded: boolean,
+} | null>("keep_recovery_key", { saved }),
+	/**  Its screen is left. */
+	forgetRecoveryKey: () => __TAURI_INVOKE<void>("forget_recovery_key"),
 	/**  Saves the recovery sheet where the person says; `false` when they say nowhere. */
 	saveRecoverySheet: () => __TAURI_INVOKE<boolean>("save_recovery_sheet"),
 	/**  The recovery key is written down. */
@@ -183,6 +208,8 @@ export type AccountView = {
 	pinned: boolean,
 	/**  The groups that it is in. */
 	groups: string[],
+	/**  It was in one of two copies of the vault only when they were put together, and nobody has looked since. */
+	cameBack: boolean,
 	/**  Seconds in a step; `None` for HOTP. */
 	period: number | null,
 	/**  Characters of the code. */
@@ -197,28 +224,10 @@ export type AccountView = {
 	validUntil: number | null,
 };
 
-/**  What to add of a preview without sending its rows back. */
-export type AddAll = {
-	/**  Also what the vault has already, and what the source has twice. */
-	duplicates?: boolean,
-	/**  Tokens of rows that stay out. */
-	except?: number[],
-	/**  Rows whose names the person has changed; the others keep theirs. */
-	renamed?: AddRow[],
-};
-
-/**  One row of a preview that the person wants, with the names as corrected. */
-export type AddRow = {
-	/**  From [`PreviewRow::token`]. */
-	token: number,
-	/**  `None` or empty: no issuer. */
-	issuer: string | null,
-	/**  The account name. */
-	account: string,
-};
-
-/**  What came of [`AddAll`]. */
+/**  What came of [`Selection`]. */
 export type Added = {
+	/**  The new accounts, those in the trash too, in the preview's order. */
+	ids: string[],
 	/**  Accounts on the list that were not there before. */
 	added: number,
 	/**  Accounts that went to the trash, where they were in the other app. */
@@ -247,6 +256,15 @@ export type BackupChoice =
 /**  None is made by itself. */
 { kind: "off" };
 
+/**  Whether the date of a backup can be right. */
+export type BackupDate =
+/**  It can. */
+"plausible" |
+/**  Of the future: this computer's clock, or the one that made it, was wrong. */
+"future" |
+/**  From before Couchkey was made: the clock was wrong. */
+"past";
+
 /**  What is in a backup, and what of it is true. */
 export type BackupReport = {
 	/**  Unix time at which it was made. */
@@ -273,11 +291,30 @@ export type BackupRow = {
 	name: string,
 	/**  Unix time at which it was made. */
 	madeAt: number,
-	/**  Whole days since then. */
-	daysOld: number,
+	/**  Whole days since then; `None` where the date is wrong for certain. */
+	daysOld: number | null,
+	/**  Whether that date can be right. */
+	dated: BackupDate,
+	/**  Whether it opens, tried just now. */
+	state: BackupState,
 	/**  It opens with today's recovery key. `false`: with the one that the person had then, or it cannot be read. */
 	currentKey: boolean,
 };
+
+/**  What came of opening a backup with the key of the vault that is open. */
+export type BackupState =
+/**  It is whole: its list opened, and every account in it. */
+"good" |
+/**  It opened; accounts in it are damaged as they were in the vault. */
+"in_part" |
+/**  The file is as it was written, and was sealed before the vault got new keys: the vault's key does not open it. */
+"other_key" |
+/**  It does not open: it is cut off or spoilt, or the disk does not give it back. */
+"damaged" |
+/**  A newer Couchkey made it. */
+"newer" |
+/**  Nobody could try: the vault is locked. */
+"untried";
 
 /**  How backups stand. While the vault is locked: of the usual folder, for nobody knows yet which one was chosen. */
 export type BackupsView = {
@@ -291,7 +328,7 @@ export type BackupsView = {
 	opensWithPassphrase: boolean,
 	/**  That passphrase is one for backups alone. */
 	hasBackupPassphrase: boolean,
-	/**  What is in the folder, the newest first: at most some dozens. */
+	/**  What is in the folder, the newest first by what is in it, whatever its date; what is damaged comes last. */
 	backups: BackupRow[],
 	/**  What keeps backups from being made, and what helps. */
 	problem: ErrorReport | null,
@@ -299,14 +336,31 @@ export type BackupsView = {
 	provenAt: number | null,
 };
 
-/**  How much of an export in several QR codes was scanned. */
+/**  What is spread over several QR codes. */
+export type BatchKind =
+/**  An export: each code holds some of its accounts, and they can be saved without the rest. */
+"export" |
+/**  One text, a set-up link for example: there is nothing to save before all parts are here. */
+"text";
+
+/**  How much of what is spread over several QR codes was scanned. */
 export type BatchView = {
+	/**  What has parts. */
+	kind: BatchKind,
 	/**  The part that came last, counted from 1. */
 	part: number,
 	/**  How many parts there are. */
 	of: number,
 	/**  The parts that are here, ascending. */
 	have: number[],
+};
+
+/**  What stands in the page itself when it begins. */
+export type Beginning = {
+	/**  The languages that the system is set to, as BCP 47 tags, the most wanted first. */
+	languages: string[],
+	/**  Where the vault was open before the page was asked for. */
+	look: FirstLook | null,
 };
 
 /**  Every code at one moment. */
@@ -349,12 +403,18 @@ export type DrillPart = {
 export type DrillView = {
 	/**  The vault, opened with the recovery key as if everything else were lost. */
 	vault: DrillPart,
-	/**  The newest backup, opened with the recovery key; `None` where there is none. */
+	/**  The newest backup that opens, opened with the recovery key; `None` where there is none. */
 	backup: DrillPart | null,
 	/**  Unix time at which the backup was made. */
 	backupMadeAt: number | null,
 	/**  Why the backup could not be tried. */
 	backupProblem: ErrorReport | null,
+	/**  Backups in the folder that are damaged: the names of their files. */
+	damagedBackups: string[],
+	/**  Entries of the keyring that were missing or damaged, and were written again from the file. */
+	mended: number,
+	/**  Both copies of the vault, the files and the keyring, were looked at and are whole now. */
+	bothWhole: boolean,
 	/**  Everything matched, and "proven" is written down with this Unix time. */
 	provenAt: number | null,
 };
@@ -379,14 +439,18 @@ export type ErrorCode =
 "no_vault" |
 /**  There is a vault already. */
 "vault_exists" |
+/**  None here, and the keyring has some whose folders are gone. */
+"vaults_elsewhere" |
 /**  It must be unlocked first. */
 "vault_locked" |
 /**  The passphrase does not open it. */
 "wrong_passphrase" |
 /**  It opens with a passphrase and none was given. */
 "passphrase_needed" |
-/**  Fewer than eight characters. */
+/**  Fewer characters than it needs where it is used. */
 "passphrase_too_short" |
+/**  Guessed too soon. */
+"passphrase_too_weak" |
 /**  A line end, a tab or the like in it. */
 "passphrase_unusable" |
 /**  Trying a passphrase takes more memory than there is. */
@@ -399,6 +463,8 @@ export type ErrorCode =
 "needs_recovery" |
 /**  The keyring waits for its own password. */
 "keyring_locked" |
+/**  The keyring's program did not answer; most often its own dialog waits for a person. */
+"keyring_silent" |
 /**  Somebody said no. */
 "keyring_denied" |
 /**  There is none, or it does not run. */
@@ -421,6 +487,10 @@ export type ErrorCode =
 "backup_of_another_vault" |
 /**  The folder for backups is not there or may not be written. */
 "backup_folder_unavailable" |
+/**  The vault lies in a folder of its own, and nobody said yet where its backups go. */
+"backup_folder_not_chosen" |
+/**  The disk does not give back the backup that was written; the older ones are all there. */
+"backup_unproven" |
 /**  Made by a newer Couchkey. */
 "vault_newer_version" |
 /**  Another Couchkey is writing. */
@@ -461,6 +531,14 @@ export type ErrorCode =
 "picture_damaged" |
 /**  No bytes or no pixels. */
 "picture_empty" |
+/**  An iPhone's photo, which we do not decode. */
+"picture_heic" |
+/**  A PDF. */
+"picture_pdf" |
+/**  A picture of another kind that we do not decode. */
+"picture_unread" |
+/**  QR codes that look like parts of one text and are not. */
+"parts_differ" |
 /**  This system gives no picture of the screen. */
 "screen_unavailable" |
 /**  The person or the system said no. */
@@ -477,12 +555,16 @@ export type ErrorCode =
 "not_otpauth" |
 /**  otpauth: a migration batch where one account was expected. */
 "migration_uri" |
+/**  otpauth: the code of an app that signs in by a way of its own. */
+"other_app" |
 /**  otpauth: a type that does not exist. */
 "bad_type" |
 /**  otpauth: a type that we make no codes for. */
 "unsupported_type" |
 /**  otpauth: one parameter, two values. */
 "duplicate_parameter" |
+/**  otpauth: a parameter that is nearly one that decides the codes. */
+"odd_parameter" |
 /**  otpauth: no secret. */
 "missing_secret" |
 /**  otpauth: an empty secret. */
@@ -507,10 +589,16 @@ export type ErrorCode =
 "bad_counter" |
 /**  otpauth: control characters in a name. */
 "bad_label" |
+/**  otpauth: another link in a name. */
+"link_in_name" |
 /**  A migration batch that cannot be read. */
 "bad_migration" |
 /**  Import: encrypted, and its password is asked for. */
 "import_needs_password" |
+/**  Import: sealed with a password, a key file, or both. */
+"import_needs_key" |
+/**  Import: the password does not open it, alone or with the key file that was given. */
+"import_wrong_key" |
 /**  Import: the password does not open it. */
 "import_wrong_password" |
 /**  Import: broken off or spoilt. */
@@ -531,6 +619,8 @@ export type ErrorCode =
 "import_too_costly" |
 /**  An entry of an export without a one-time password. */
 "no_one_time_password" |
+/**  Entries of an export that rest in the other app's recycle bin. */
+"in_recycle_bin" |
 /**  An entry of an export that cannot be read. */
 "entry_damaged" |
 /**  An entry of an export with an encryption of its own that does not open. */
@@ -621,10 +711,7 @@ export type Exported = {
 	leftOut: SkippedRow[],
 };
 
-/**
- *  What the page starts with, where the vault was open before the page was asked for. It stands in the page itself, so
- *  that the first code waits for no question: src/page.rs.
- */
+/**  All of the first screen, so that the first code waits for no question. */
 export type FirstLook = {
 	/**  As [`Shell::status`] says it. */
 	status: Status,
@@ -641,6 +728,15 @@ export type FormatView = {
 	/**  What people call it: `Aegis`. */
 	name: string,
 };
+
+/**  What a recovery key is drawn for. */
+export type KeyFor =
+/**  A new sheet. */
+"sheet" |
+/**  New keys for everything, because somebody saw the old sheet. */
+"new_keys" |
+/**  The app lock, which gives the vault new keys, too. */
+"lock";
 
 /**  Where small secrets are kept on this machine. */
 export type KeyringKind =
@@ -659,6 +755,16 @@ export type KindWord =
 "hotp" |
 /**  Steam's five characters. */
 "steam";
+
+/**  What the page is told about links that wait. What they say stays here until it is asked for. */
+export type LinksView = {
+	/**  How many wait. */
+	waiting: number,
+	/**  How many came and were not kept, because as many waited as are kept. */
+	leftOut: number,
+	/**  The program was started with them: nobody has asked before. */
+	atStart: boolean,
+};
 
 /**  What opens the vault day to day. */
 export type LockKind =
@@ -681,11 +787,11 @@ export type ManualForm = {
 	secret: string,
 	/**  `SHA1`, `SHA256` or `SHA512`. */
 	algorithm: string,
-	/**  6 to 8. */
-	digits: number,
-	/**  1 to 86,400 seconds. */
-	period: number,
-	/**  Decimal digits, for HOTP. */
+	/**  6 to 8, as it was typed; empty for 6. */
+	digits: string,
+	/**  1 to 86,400 seconds, as it was typed; empty for 30. */
+	period: string,
+	/**  For HOTP, as it was typed; empty for 0. */
 	counter: string,
 };
 
@@ -699,30 +805,64 @@ export type News = {
 
 /**  Something to tell once, in quiet words. */
 export type Notice =
-/**  The file was an older copy; newer accounts were taken from the keyring. */
+/**
+ *  Some accounts may be missing or older than they were: neither copy of the vault is whole. It is said until the
+ *  person has [looked](crate::Authenticator::seen), and the commands that show a list end with 1.
+ */
+"incomplete" |
+/**  Two copies of the vault had gone apart, from two computers for example, and were put together. */
+"put_together" |
+/**  Accounts that were in one of two copies only are kept and marked; said until the person has looked. */
+"came_back" |
+/**  The file was an older copy; what is newer was taken from the keyring. */
 "older_copy" |
-/**  The file was missing and was made again from the keyring. */
+/**
+ *  Both files were lost and made again from one computer's keyring: all that it had is here, and what another computer
+ *  saved after it is not. It is said on every computer until the person has [looked](crate::Authenticator::seen).
+ */
 "file_rebuilt" |
+/**  The keyring had no copy and got one from the file: an older file would not be noticed. */
+"keyring_rebuilt" |
+/**  The keyring's copy was of a save before the file's, and was written again from the file. */
+"keyring_older" |
 /**  The order of the list could not be kept. */
 "order_lost" |
 /**  Some accounts cannot be read at the moment; they are kept as they are. */
 "items_damaged" |
 /**  Damage was found and mended from the other copy. */
 "repaired" |
+/**  What was found could not be mended now; the next change or the next start tries again. */
+"not_mended" |
+/**  After one of the above: every account that either copy knows of was opened. */
+"nothing_missing" |
 /**  The clock of this machine is before the day on which this program was made. */
 "clock_wrong" |
 /**  The recovery key was not written down yet. */
 "recovery_key_not_saved" |
-/**  The last change was kept, but no backup of it could be written; [`BackupsView::problem`] says why. */
+/**  The last change was kept, but no backup of it could be written; [`BackupsView::problem`](super::BackupsView::problem) says why. */
 "backup_failed";
+
+/**  How good a new passphrase is, for the hint under its field. Nothing of the passphrase itself. */
+export type PassphraseRating = {
+	/**  It is taken. */
+	good: boolean,
+	/**  One to four, for a row of bars. */
+	bars: number,
+	/**  So many characters are missing. */
+	missing: number,
+	/**  What a guesser would try, where it is long enough and not good. */
+	why: WhyGuessable | null,
+};
 
 /**  What would be added. */
 export type Preview = {
+	/**  Names it, for whoever saves what it shows: the token of its last row. */
+	id: number,
 	/**  What can be added. */
 	rows: PreviewRow[],
 	/**  What cannot. */
 	skipped: SkippedRow[],
-	/**  With a Google export: how far it is. */
+	/**  With what comes in several QR codes: how far it is. */
 	batch: BatchView | null,
 	/**  With a file: whose export it is. */
 	format: FormatView | null,
@@ -752,7 +892,7 @@ export type PreviewRow = {
 	period: number | null,
 	/**  Length of the secret in bits. */
 	secretBits: number,
-	/**  Kebab-case words of [`Warning`] and of [`Cut`](couchkey_vault::import::Cut). */
+	/**  Kebab-case words of [`Warning`](couchkey_otp::Warning) and of [`Cut`](couchkey_vault::Cut). */
 	warnings: string[],
 	/**  The account that makes the same codes already. */
 	duplicateOf: string | null,
@@ -796,6 +936,16 @@ export type RecoveryKeyView = {
 	groups: string[],
 	/**  The same as a QR code: rows of `0` (light) and `1` (dark), without the quiet zone. */
 	qr: string[],
+};
+
+/**  One row of a preview with the names as the person corrected them. */
+export type Renamed = {
+	/**  From [`PreviewRow::token`]. */
+	token: number,
+	/**  `None` or empty: no issuer. */
+	issuer: string | null,
+	/**  The account name. */
+	account: string,
 };
 
 /**  What restoring would do. */
@@ -858,10 +1008,8 @@ export type Restored = {
 	status: Status,
 };
 
-/**  What came of giving the vault new keys. The recovery key is shown this once. */
+/**  What came of giving the vault new keys. */
 export type Rotated = {
-	/**  The new recovery key. */
-	recoveryKey: RecoveryKeyView,
 	/**  The backups in the folder that whoever has the old recovery key can still open. */
 	oldBackups: BackupRow[],
 	/**  The passphrase for backups ended; a new one has to be set. */
@@ -874,12 +1022,24 @@ export type RustEvent =
 "locked" |
 /**  The codes may have changed: ask again. */
 "changed" |
-/**  A link brought something to add, or a reason why not. */
-"preview" |
+/**  A set-up link came from outside, and waits. */
+"link" |
 /**  The keyring does not answer; most often its own dialog waits for a person. */
 "waiting_for_keyring" |
 /**  An import or an export has got further: ask how far. */
 "progress";
+
+/**  What to add of a preview, without its rows being sent back. */
+export type Selection = {
+	/**  From [`Preview::id`]: nothing else than what was shown is saved. */
+	preview: number,
+	/**  Also what the vault has already, and what the source has twice. */
+	duplicates: boolean,
+	/**  Tokens of rows that stay out. */
+	except: number[],
+	/**  Rows whose names the person has changed; the others keep theirs. */
+	renamed: Renamed[],
+};
 
 /**  What a person can set. */
 export type SettingsView = {
@@ -897,6 +1057,8 @@ export type SettingsView = {
 	clearClipboard: boolean,
 	/**  How the app looks. */
 	appearance: Appearance,
+	/**  The language of the window, as a BCP 47 tag; `None` is the system's. */
+	language: string | null,
 };
 
 /**  Something that was found and cannot be added, with the reason. */
@@ -954,7 +1116,7 @@ export type TrashRow = {
 	account: string,
 	/**  Unix time. */
 	removedAt: number,
-	/**  Whole days until it is gone for good. */
+	/**  Whole days that it rests there from now on, at least. */
 	daysLeft: number,
 };
 
@@ -978,5 +1140,24 @@ export type Way =
 /**  The passphrase. */
 "passphrase" |
 /**  A backup file, with the recovery key or its passphrase. */
-"backup";
+"backup" |
+/**  As if this computer had no keyring: what is in it stays there, and a passphrase is needed. */
+"without_keyring";
+
+/**  What a guesser tries first. */
+export type WhyGuessable =
+/**  It, or nearly it, is on the lists of passwords that many people have. */
+"common" |
+/**  A word by itself. */
+"word" |
+/**  Names. */
+"name" |
+/**  The same again and again. */
+"repeat" |
+/**  abc, 6543, qwerty. */
+"row" |
+/**  A day or a year. */
+"date" |
+/**  No one reason. */
+"short";
 

@@ -6,6 +6,9 @@ import type { FakeControls } from "../src/lib/ipc/fake";
 // The hundred drawn marks are tested on their own; here every account has its letters.
 vi.mock("../src/lib/marks", () => ({ brandOf: () => null }));
 
+// The first reading of all screens takes as long as the machine is busy: it is no test's time that it takes.
+await Promise.all([import("../src/App.svelte"), import("../src/screens/others")]);
+
 let cleanup: () => void = () => undefined;
 afterEach(() => {
   cleanup();
@@ -15,23 +18,25 @@ afterEach(() => {
 /** 2026-11-23 10:00:08 UTC: eight seconds into a step of thirty. */
 export const NOON = 1_795_428_008_000;
 
-export async function openRoom(scenario: string): Promise<{ fake: FakeControls; room: typeof import("../src/lib/vault.svelte").room }> {
+export async function openApp(
+  scenario: string,
+): Promise<{ fake: FakeControls; app: typeof import("../src/app.svelte").app }> {
   vi.useFakeTimers({ now: NOON, toFake: ["setTimeout", "clearTimeout", "Date"] });
-  vi.resetModules(); // a new room and a new fake for each test, and the Svelte that belongs to them
+  vi.resetModules(); // a new state and a new fake for each test, and the Svelte that belongs to them
   document.body.replaceChildren();
   history.replaceState(null, "", `/?fake=${scenario}`);
   const library = await import("@testing-library/svelte");
   cleanup = library.cleanup;
-  const { room } = await import("../src/lib/vault.svelte");
+  const { app } = await import("../src/app.svelte");
   const { default: App } = await import("../src/App.svelte");
-  await (await import("../src/lib/rest.svelte")).rest.load();
-  void room.start();
-  await room.ready;
-  library.render(App);
+  const others = await (await import("../src/screens")).loadOthers();
+  void app.start();
+  await app.ready;
+  library.render(App, { others });
   await settle();
   const fake = window.couchkeyFake;
   if (!fake) throw new Error("the fake did not start");
-  return { fake, room };
+  return { fake, app };
 }
 
 /** Lets every answer that is already on its way arrive, and the page follow. */

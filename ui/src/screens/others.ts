@@ -1,13 +1,9 @@
-// Every screen but the list of codes, what opens on it, and the words for refusals, in one piece: see lib/rest.svelte.ts.
+// Lazy-loaded in one piece: every screen but the list of codes. index.ts has the table of all of them.
 export { default as Add } from "./Add.svelte";
 export { default as Backups } from "./Backups.svelte";
 export { default as Check } from "./Check.svelte";
 export { default as Drill } from "./Drill.svelte";
-export { default as EditAccount } from "../components/EditAccount.svelte";
 export { default as Export } from "./Export.svelte";
-export { default as Import } from "./Import.svelte";
-export { default as KeysHelp } from "../components/KeysHelp.svelte";
-export { default as Menu } from "../components/Menu.svelte";
 export { default as NewKeys } from "./NewKeys.svelte";
 export { default as NewPassphrase } from "./NewPassphrase.svelte";
 export { default as Other } from "./Other.svelte";
@@ -20,4 +16,3 @@ export { default as Trash } from "./Trash.svelte";
 export { default as Trouble } from "./Trouble.svelte";
 export { default as Unlock } from "./Unlock.svelte";
 export { default as Welcome } from "./Welcome.svelte";
-export { errorWords } from "../lib/errors";
