@@ -90,42 +90,47 @@ class File:
         try:
             parsed = cbor2.loads(content[24:24 + header])
             self.vault_id = parsed["vault"]
-            self.slots = {slot["kind"]: slot for slot in parsed["slots"]}
+            # One of each kind, but of those that need a device key one for each device.
+            self.slots = {}
+            for slot in parsed["slots"]:
+                self.slots.setdefault(slot["kind"], []).append(slot)
         except (cbor2.CBORDecodeError, KeyError, TypeError):
             raise Unreadable("the header is damaged") from None
 
     def unlock_with_recovery_key(self, key):
-        return self.unwrap(RECOVERY, hkdf(key, self.vault_id, b"couchkey/v1/recovery"))
+        return self.unwrap(RECOVERY, lambda slot: hkdf(key, self.vault_id, b"couchkey/v1/recovery"))
 
     def unlock_with_passphrase(self, passphrase):
-        return self.unwrap(PASSPHRASE, self.stretch(PASSPHRASE, passphrase))
+        return self.unwrap(PASSPHRASE, lambda slot: self.stretch(slot, passphrase))
 
     def unlock_with_both(self, passphrase, device_key):
-        both = self.stretch(STRONG, passphrase) + device_key
-        return self.unwrap(STRONG, hkdf(both, self.vault_id, b"couchkey/v1/strong"))
+        mark = hkdf(device_key, self.vault_id, b"couchkey/v1/device")[:8]
+        mine = lambda slot: slot.get("device", mark) == mark
+        both = lambda slot: self.stretch(slot, passphrase) + device_key
+        return self.unwrap(STRONG, lambda slot: hkdf(both(slot), self.vault_id, b"couchkey/v1/strong"), mine)
 
     def unlock_with_device_key(self, device_key):
-        return self.unwrap(DEVICE, device_key)
+        return self.unwrap(DEVICE, lambda slot: device_key)
 
-    def stretch(self, kind, passphrase):
-        slot = self.slots[kind]
+    def stretch(self, slot, passphrase):
         if slot["memory"] > 1024 * 1024 or slot["passes"] > 20 or slot["lanes"] > 64:
             raise Unreadable("the file asks for more work than Couchkey ever does")
         return argon2.low_level.hash_secret_raw(
             spelling(passphrase).encode(), slot["salt"], time_cost=slot["passes"], memory_cost=slot["memory"],
             parallelism=slot["lanes"], hash_len=32, type=argon2.low_level.Type.ID, version=19)
 
-    def unwrap(self, kind, key):
-        slot = self.slots.get(kind)
-        if slot is None:
+    def unwrap(self, kind, key_of, mine=lambda slot: True):
+        slots = self.slots.get(kind)
+        if slots is None:
             raise Unreadable("this vault cannot be unlocked in this way")
-        place = b"couchkey/v1/slot" + self.vault_id + slot["id"] + bytes([kind])
-        if "salt" in slot:
-            place += struct.pack(">III", slot["memory"], slot["passes"], slot["lanes"]) + slot["salt"]
-        vault_key = unseal(key, place, slot["wrapped"])
-        if vault_key is None:
-            raise Unreadable("this does not unlock the vault")
-        return vault_key
+        for slot in filter(mine, slots):
+            place = b"couchkey/v1/slot" + self.vault_id + slot["id"] + bytes([kind])
+            if "salt" in slot:
+                place += struct.pack(">III", slot["memory"], slot["passes"], slot["lanes"]) + slot["salt"]
+            vault_key = unseal(key_of(slot), place, slot["wrapped"])
+            if vault_key is not None:
+                return vault_key
+        raise Unreadable("this does not unlock the vault")
 
     def open(self, vault_key):
         """The list, and for each of its rows the account, or None where it is damaged."""
