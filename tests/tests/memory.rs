@@ -169,7 +169,7 @@ fn after_a_lock_what_was_pasted_is_in_no_process_and_what_was_typed_not_in_the_w
         );
     }
 
-    window.eval("window.__TAURI_INTERNALS__.invoke('lock'); return null");
+    window.lock();
     let patience = Duration::from_secs(PATIENCE);
     wait_until("the page's process to end", patience, || {
         web.iter().all(|process| !alive(*process))

@@ -772,7 +772,7 @@ fn no_message_to_the_page_and_no_line_of_the_window_holds_it() {
     // A lock leaves the page, with everything that it had heard.
     let pages = window.web_processes();
     assert!(!pages.is_empty(), "the page has a process of its own");
-    window.eval("window.__TAURI_INTERNALS__.invoke('lock'); return null");
+    window.lock();
     wait_until("the page's process to end", Duration::from_secs(60), || {
         pages.iter().all(|process| !desktop::alive(*process))
     });

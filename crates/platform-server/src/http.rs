@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use axum::{
     Router,
+    body::to_bytes,
     extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{HeaderName, HeaderValue, Method, header},
-    middleware::{Next, from_fn, from_fn_with_state},
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -56,7 +57,7 @@ pub fn router(app: App) -> Router {
         .fallback(nothing_here)
         .method_not_allowed_fallback(async || Problem::new(Code::MethodNotAllowed))
         .layer(DefaultBodyLimit::max(app.config.server.body_limit))
-        .layer(from_fn(carried_through))
+        .layer(from_fn_with_state(app.clone(), carried_through))
         .layer(from_fn_with_state(app.clone(), in_time))
         .layer(CatchPanicLayer::custom(
             |_: Box<dyn std::any::Any + Send>| Problem::new(Code::Internal).into_response(),
@@ -82,11 +83,17 @@ async fn at_its_own_name(State(app): State<App>, request: Request, next: Next) -
 }
 
 /// What changes something is carried through even when its caller hangs up or has waited too long: what follows from it, its
-/// line in the audit log above all, is not left out by whoever closes the connection in time.
-async fn carried_through(request: Request, next: Next) -> Response {
+/// line in the audit log above all, is not left out by whoever closes the connection in time. It begins when the request is
+/// here to its end: a body that does not come would hold its connection for ever.
+async fn carried_through(State(app): State<App>, request: Request, next: Next) -> Response {
     if request.method().is_safe() {
         return next.run(request).await;
     }
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, app.config.server.body_limit).await else {
+        return refused(&app, parts.uri.path(), Code::BodyTooLarge.into());
+    };
+    let request = Request::from_parts(parts, body.into());
     let work = tokio::spawn(next.run(request).in_current_span());
     work.await
         .unwrap_or_else(|_| Problem::new(Code::Internal).into_response())
@@ -107,14 +114,26 @@ async fn in_time(State(app): State<App>, request: Request, next: Next) -> Respon
 }
 
 async fn nothing_here(State(app): State<App>, request: Request) -> Response {
-    let page = app.config.service.pages && !request.uri().path().starts_with("/v1");
-    if page && request.method() == Method::GET {
-        return pages::refused(
-            Problem::new(Code::NotFound)
-                .detail("Perhaps the address was not typed or copied to its end."),
-        );
+    let mut problem = Problem::new(Code::NotFound);
+    if request.method() != Method::GET {
+        return problem.into_response();
     }
-    Problem::new(Code::NotFound).into_response()
+    if is_page(&app, request.uri().path()) {
+        problem = problem.detail("Perhaps the address was not typed or copied to its end.");
+    }
+    refused(&app, request.uri().path(), problem)
+}
+
+/// A page for people where there are pages, JSON for programs.
+fn refused(app: &App, path: &str, problem: Problem) -> Response {
+    if is_page(app, path) {
+        return pages::refused(problem);
+    }
+    problem.into_response()
+}
+
+fn is_page(app: &App, path: &str) -> bool {
+    app.config.service.pages && !path.starts_with("/v1")
 }
 
 /// Scripts of other origins may call the API when the configuration names them; never with cookies.

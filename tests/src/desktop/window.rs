@@ -250,6 +250,12 @@ impl<'s> Window<'s> {
             .unwrap_or_else(|error| panic!("the script fails: {error}\n{script}"))
     }
 
+    /// Locks by the command itself, once the script has answered: a lock takes the page away, and an answer that is still
+    /// under way with it.
+    pub fn lock(&self) {
+        self.eval("setTimeout(() => window.__TAURI_INTERNALS__.invoke('lock'), 100); return null");
+    }
+
     /// A picture of the window as it is on the screen, without its frame, as a PNG; the folder is made if need be.
     ///
     /// Taken from the display, for WebKit's driver waits for ever for a picture where compositing is off, and the app

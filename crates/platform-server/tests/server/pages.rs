@@ -452,6 +452,20 @@ async fn television(server: &Server, phone: &Client) -> Client {
     television
 }
 
+/// A person reads a page, whatever their browser sent.
+#[tokio::test]
+async fn a_form_that_is_too_long_is_answered_with_a_page() {
+    let server = Server::start().await;
+    let browser = browser();
+    let long = "x".repeat(100_000);
+    let (status, _, page) = send(&server, &browser, "/signup", &[("contact", &long)]).await;
+    assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert!(
+        page.contains("<html") && page.contains("too long"),
+        "{page}"
+    );
+}
+
 /// Row 2 of issue 17: whoever sat in front of a signed-in television could take the account.
 #[tokio::test]
 async fn row_2_a_television_watches_and_signs_itself_out_and_nothing_else() {

@@ -297,7 +297,13 @@ async fn a_token_with_less_than_was_granted_says_so_to_whoever_looks_at_it() {
     ];
     let (_, first) = server.form("/v1/token", &form).await;
     assert_eq!(first["scope"], all, "each word once: {first}");
-    let (_, less) = renew(&server, app, first["refresh_token"].as_str().expect("a token"), "openid").await;
+    let (_, less) = renew(
+        &server,
+        app,
+        first["refresh_token"].as_str().expect("a token"),
+        "openid",
+    )
+    .await;
     assert_eq!(less["scope"], "openid", "{less}");
     for (token, scope) in [("access_token", "openid"), ("refresh_token", all)] {
         let seen = introspected(&server, less[token].as_str().expect("a token")).await;
