@@ -19,10 +19,11 @@ use zeroize::Zeroizing;
 use crate::{
     args::{Backup, NewKeys, Recover, VerifyBackup},
     ask::Ask,
+    lock,
+    recovery_key::{self, WayOut},
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
-    source,
-    vault::{self, WayOut},
+    source, vault,
 };
 
 /// The most that is read of a backup's file; the vault crate refuses more than it can use of it.
@@ -202,7 +203,7 @@ fn sentences(report: &BackupReport, open: bool) -> Vec<String> {
 pub fn drill(authenticator: &Authenticator, ask: &mut Ask, out: &mut Out) -> Result<u8, Stop> {
     let status = vault::open(authenticator, ask, out)?;
     out.tell("Type the recovery key from your sheet, as if everything else were lost.");
-    let key = vault::recovery_key_line(ask)?;
+    let key = recovery_key::recovery_key_line(ask)?;
     let drill = authenticator.drill(&key)?;
     if out.is_json() {
         out.json(&drill)?;
@@ -275,17 +276,21 @@ pub fn new_keys(
         out.say("Nothing was changed.");
         return Ok(REFUSED);
     }
-    let rest = vault::as_it_was(status.has_recovery_key);
+    let rest = recovery_key::as_it_was(status.has_recovery_key);
     let key = authenticator.draw_recovery_key()?;
     let shown = way.show(authenticator, out, &key, rest)?;
     let asks = ask.somebody_is_there() && !shown.on_a_sheet();
-    if asks && !vault::written_down(ask, out)? {
-        return Ok(vault::not_written_down(out, rest, "couchkey new-keys"));
+    if asks && !recovery_key::written_down(ask, out)? {
+        return Ok(recovery_key::not_written_down(
+            out,
+            rest,
+            "couchkey new-keys",
+        ));
     }
     let given = passphrase.as_ref().map(|text| text.as_str());
     let rotated = authenticator
         .rotate_to_drawn_key(given, asks || shown.on_a_sheet())
-        .map_err(|error| vault::opens_nothing(&error, rest))?;
+        .map_err(|error| recovery_key::opens_nothing(&error, rest))?;
     shown.counts();
     if out.is_json() {
         out.json(&json!({
@@ -296,7 +301,7 @@ pub fn new_keys(
     } else {
         out.say("Everything is sealed anew, and this key is the one that counts now.");
     }
-    vault::say_what_is_left(out, &rotated);
+    lock::say_what_is_left(out, &rotated);
     out.tell("Whoever had the old key and a copy of the vault may have seen the accounts' secrets: set those up anew.");
     Ok(DONE)
 }

@@ -8,14 +8,20 @@ mod ask;
 mod backup;
 mod clock;
 mod coach;
+mod doctor;
+mod export;
+mod import;
+mod init;
 mod large;
+mod lock;
+mod progress;
+mod recovery_key;
 mod refusal;
 mod scan;
 mod services;
 mod show;
 mod source;
 mod terminal;
-mod transfer;
 mod tv;
 mod vault;
 mod watch;
@@ -189,7 +195,7 @@ fn with_vault(
     at: Option<UnixTime>,
 ) -> Result<u8, Stop> {
     match &cli.command {
-        Command::Init(args) => vault::init(authenticator, ask, out, args),
+        Command::Init(args) => init::init(authenticator, ask, out, args),
         Command::Add(args) => add::add(authenticator, ask, out, at, args),
         Command::List => accounts::list(authenticator, ask, out, at),
         Command::Code(args) => accounts::code(authenticator, ask, out, at, args),
@@ -205,20 +211,20 @@ fn with_vault(
         Command::Trash => accounts::trash(authenticator, ask, out),
         Command::Restore(args) => accounts::restore(authenticator, ask, out, at, args),
         Command::Seen => accounts::seen(authenticator, ask, out),
-        Command::Import(args) => transfer::import(authenticator, ask, out, at, args),
-        Command::Export(args) => transfer::export(authenticator, ask, out, args),
-        Command::Lock(args) => vault::lock(authenticator, ask, out, args),
-        Command::Passphrase(args) => vault::passphrase(authenticator, ask, out, args),
-        Command::RecoveryKey(args) => vault::recovery_key(authenticator, ask, out, args),
+        Command::Import(args) => import::import(authenticator, ask, out, at, args),
+        Command::Export(args) => export::export(authenticator, ask, out, args),
+        Command::Lock(args) => lock::lock(authenticator, ask, out, args),
+        Command::Passphrase(args) => lock::passphrase(authenticator, ask, out, args),
+        Command::RecoveryKey(args) => recovery_key::recovery_key(authenticator, ask, out, args),
         Command::Recover(args) => match &args.backup {
-            None => vault::recover(authenticator, ask, out),
+            None => recovery_key::recover(authenticator, ask, out),
             Some(file) => backup::recover(authenticator, ask, out, file, args),
         },
         Command::Backup(args) => backup::backup(authenticator, ask, out, args),
         Command::VerifyBackup(args) => backup::verify(authenticator, ask, out, args),
         Command::Drill => backup::drill(authenticator, ask, out),
         Command::NewKeys(args) => backup::new_keys(authenticator, ask, out, args),
-        Command::Doctor => vault::doctor(authenticator, ask, out),
+        Command::Doctor => doctor::doctor(authenticator, ask, out),
         Command::Inspect(_)
         | Command::Coach(_)
         | Command::Services(_)

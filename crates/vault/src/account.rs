@@ -4,8 +4,8 @@ use couchkey_otp::{Algorithm, BadName, Digits, Enrolment, Kind, Secret, UnixTime
 use thiserror::Error;
 
 use crate::id::AccountId;
+use crate::passphrase::SlotError;
 use crate::same::Makes;
-use crate::slot::SlotError;
 
 /// One account: everything about it but its place in the list. No `Debug` and no `Clone`: it holds the secret.
 pub struct Account {

@@ -12,8 +12,9 @@ use crate::account::{Account, ChangeError, Damaged, Place, limits};
 use crate::format::{self, ByteString, Container, Header, Index, ReadError};
 use crate::id::VaultId;
 use crate::open::{self, OpenError};
+use crate::passphrase::SlotError;
 use crate::seal::Keys;
-use crate::slot::{NewSlot, Refused, Slot, SlotError, SlotInfo, SlotKind, Unlock};
+use crate::slot::{NewSlot, Refused, Slot, SlotInfo, SlotKind, Unlock};
 use crate::vault::{Entry, State, Vault};
 use crate::{Settings, VaultKey, item};
 

@@ -328,7 +328,8 @@ pub(crate) fn pack(halves: &[Half]) -> Vec<u8> {
 
 pub(crate) mod read {
     use super::*;
-    use crate::slot::{Argon2Cost, Kdf, SlotKind};
+    use crate::passphrase::{Argon2Cost, Kdf};
+    use crate::slot::SlotKind;
 
     /// A reader of one major version. The file it gives is in the form of today: a reader of an older version
     /// converts, and the next save writes today's version.
@@ -836,8 +837,9 @@ mod byte_strings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::passphrase::{Argon2Cost, Kdf};
     use crate::seal::VaultKey;
-    use crate::slot::{Argon2Cost, Kdf, SlotKind, WRAPPED};
+    use crate::slot::{SlotKind, WRAPPED};
     use crate::testing::rng;
 
     #[test]

@@ -1062,10 +1062,11 @@ fn unlisted(id: AccountId, rev: u64) -> Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::device_key::DeviceKey;
     use crate::id::VaultId;
     use crate::save::SaveError;
     use crate::seal;
-    use crate::slot::{DeviceKey, NewSlot};
+    use crate::slot::NewSlot;
     use crate::testing::{account, rng};
 
     /// The file as a newer minor version would have written it: sealed for its own version number.

@@ -7,17 +7,17 @@ use crate::account::{
     Account, ChangeError, Damaged, Edit, Place, clean_groups, clean_name, clean_note, kept_names,
     limits,
 };
+use crate::device_key::DeviceKey;
 use crate::format::{self, SaveMark};
 use crate::id::{AccountId, Half, VaultId};
 use crate::item::SealedItem;
 use crate::new_account::NewAccount;
 use crate::open::OpenError;
+use crate::passphrase::{Argon2Cost, SlotError};
 use crate::same::{Makes, SameCodes};
 use crate::seal::{Keys, VaultKey};
 use crate::settings::Settings;
-use crate::slot::{
-    Argon2Cost, DeviceKey, NewSlot, Refused, Slot, SlotError, SlotInfo, SlotKind, Unlock,
-};
+use crate::slot::{NewSlot, Refused, Slot, SlotInfo, SlotKind, Unlock};
 
 /// A vault that is open, in memory. No `Debug` and no `Clone`; dropping it wipes the vault key and every secret.
 ///

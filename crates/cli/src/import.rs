@@ -1,31 +1,24 @@
-//! `couchkey import` and `couchkey export`: from other apps, and to them.
+//! `couchkey import`: from other apps.
 
-use std::{
-    fs::File,
-    io::{self, IsTerminal, Read, Write},
-    path::Path,
-};
+use std::{fs::File, io, io::Read, path::Path};
 
 use couchkey_authenticator::{
-    Authenticator, Error, ErrorCode, MAX_FILE, Permission, SecretQr, Source,
-    view::{
-        BatchKind, ExportForm, ExportFormat, ExportPlan, Exported, ImportedView, LockKind, Preview,
-        Progress, Selection, SkippedRow, Stage,
-    },
+    Authenticator, Error, ErrorCode, MAX_FILE, Source,
+    view::{BatchKind, ImportedView, Preview, Selection, SkippedRow},
 };
 use couchkey_otp::UnixTime;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use crate::{
-    accounts,
     add::complete,
-    args::{Export, ExportAs, Import},
+    args::Import,
     ask::Ask,
+    progress::Line,
     refusal::{DONE, REFUSED, Refusal, Stop},
     show::{self, Out},
     source::{self, is_stdin},
-    vault,
+    vault::{self, accounts},
 };
 
 /// How often a person may mistype the file's password before the command ends.
@@ -113,12 +106,12 @@ pub fn import(
     } else if let Some(added) = added {
         out.line(match added.added {
             0 => "Nothing new to add.".to_owned(),
-            n => format!("Added: {}.", accounts_in_words(n)),
+            n => format!("Added: {}.", accounts(n)),
         })?;
         if added.trashed > 0 {
             out.line(format!(
                 "Put into the trash, where they were: {}.   (couchkey trash)",
-                accounts_in_words(added.trashed)
+                accounts(added.trashed)
             ))?;
         }
     }
@@ -308,7 +301,7 @@ fn tell_dry_run(
     }
     out.line(format!(
         "Would be added: {}.",
-        accounts_in_words(u32::try_from(new.len()).unwrap_or(u32::MAX))
+        accounts(u32::try_from(new.len()).unwrap_or(u32::MAX))
     ))?;
     Ok(outcome(imported, &preview.skipped))
 }
@@ -374,7 +367,7 @@ fn format_of(preview: &Preview) -> String {
     word.unwrap_or_else(|| "qr_codes".to_owned())
 }
 
-fn skipped(rows: &[SkippedRow]) -> Vec<Value> {
+pub fn skipped(rows: &[SkippedRow]) -> Vec<Value> {
     rows.iter()
         .map(|row| {
             json!({
@@ -393,225 +386,6 @@ fn skipped_entries(rows: &[SkippedRow]) -> Vec<Value> {
         entry["had_code"] = had_code(row.report.code).into();
     }
     entries
-}
-
-/// `couchkey export`
-pub fn export(
-    authenticator: &Authenticator,
-    ask: &mut Ask,
-    out: &mut Out,
-    args: &Export,
-) -> Result<u8, Stop> {
-    let format = format_to(args.format);
-    let to = args.out.as_deref().filter(|path| !is_stdin(path));
-    if args.password_stdin && format != ExportFormat::AegisEncrypted {
-        return Err(Stop::Usage(Refusal::new(
-            "usage",
-            "Only aegis-encrypted has a password.",
-            "Leave --password-stdin out, or use: couchkey export --format aegis-encrypted",
-        )));
-    }
-    vault::must_exist(authenticator)?;
-    // Read before the vault's passphrase, which may be the next line.
-    let piped = match args.password_stdin {
-        true => ask.hidden_line("Password for the file: ")?,
-        false => None,
-    };
-    let (status, passphrase) = vault::open_asking(authenticator, ask, out)?;
-    // All that there is goes out; that it may not be everything is for whoever relies on the file.
-    let done = show::list_code(&status);
-    let form = ExportForm {
-        format,
-        ids: match &args.account {
-            None => Vec::new(),
-            Some(query) => vec![accounts::id_of(authenticator, query)?],
-        },
-    };
-    let plan = authenticator.plan_export(&form)?;
-    tell_plan(out, &plan, to);
-    let permission = match (plan.asks, &passphrase) {
-        (LockKind::Device, _) => {
-            if !args.yes {
-                if !ask.somebody_is_there() {
-                    return Err(ErrorCode::ConfirmationNeeded.into());
-                }
-                if !ask.yes("Export?", false)? {
-                    out.say("Nothing was exported.");
-                    return Ok(REFUSED);
-                }
-            }
-            Permission::Confirmed
-        }
-        (_, Some(passphrase)) => Permission::Passphrase(passphrase),
-        (_, None) => return Err(ErrorCode::PassphraseNeeded.into()),
-    };
-    let password = match (plan.needs_password, piped) {
-        (false, _) => None,
-        (true, Some(password)) => Some(password),
-        (true, None) => Some(ask.file_password()?.ok_or_else(|| {
-            Refusal::new(
-                "password_needed_here",
-                "The file needs a password of its own, and nobody is there to type one.",
-                "In a script, hand it over on standard input: --password-stdin",
-            )
-        })?),
-    };
-    let password = password.as_ref().map(|password| password.as_str());
-    if let Some(to) = to {
-        let mut line = Line::new(out);
-        let exported = authenticator.export_file(
-            &form,
-            &permission,
-            password,
-            to,
-            args.replace,
-            &mut |progress| line.show(progress),
-        )?;
-        drop(line);
-        if out.is_json() {
-            let mut answer = about(&plan, &exported);
-            answer["file"] = json!(to.to_string_lossy());
-            out.json(&answer)?;
-        } else {
-            out.line(format!(
-                "Exported and checked: {}, to {}",
-                accounts_in_words(exported.accounts),
-                source::file_name(to)
-            ))?;
-        }
-        return Ok(done);
-    }
-    let draws = args.qr || (format == ExportFormat::Google && out.is_terminal());
-    if draws && !out.is_json() {
-        let codes = authenticator.export_qr(&form, &permission, &mut |_| ())?;
-        draw_all(ask, out, &codes)?;
-        return Ok(done);
-    }
-    let (bytes, exported) =
-        authenticator.export_bytes(&form, &permission, password, &mut |_| ())?;
-    let lines = matches!(format, ExportFormat::Uris | ExportFormat::Google);
-    if out.is_json() && lines {
-        // The one answer in JSON that holds secrets: see docs/user-guide-cli.md.
-        let text = std::str::from_utf8(&bytes).map_err(|_| ErrorCode::Internal)?;
-        let mut answer = about(&plan, &exported);
-        answer["uris"] = json!(text.lines().collect::<Vec<_>>());
-        out.json(&answer)?;
-    } else {
-        out.bytes(&bytes)?;
-        if !lines {
-            out.line("")?;
-        }
-    }
-    Ok(done)
-}
-
-fn about(plan: &ExportPlan, exported: &Exported) -> Value {
-    json!({
-        "format": plan.format,
-        "accounts": exported.accounts,
-        "left_out": skipped(&exported.left_out),
-    })
-}
-
-/// The warning, and by name what does not go along; before anything is written.
-fn tell_plan(out: &mut Out, plan: &ExportPlan, to: Option<&Path>) {
-    for row in &plan.left_out {
-        // Programs learn it too: what is not exported must not be lost sight of.
-        out.say(format!(
-            "Left out: {}: {}",
-            show::safe(&row.label),
-            show::safe(&row.report.message)
-        ));
-    }
-    for (count, what) in [
-        (plan.without_note, "Notes"),
-        (plan.without_groups, "Groups"),
-        (plan.without_pin, "Pins"),
-    ] {
-        if count > 0 {
-            out.tell(format!(
-                "{what} do not go along in this format: {}.",
-                accounts_in_words(count)
-            ));
-        }
-    }
-    if plan.in_trash > 0 {
-        out.tell(format!(
-            "The trash stays here: {}.",
-            accounts_in_words(plan.in_trash)
-        ));
-    }
-    let where_to = match to {
-        Some(_) => &plan.warning,
-        None if plan.format == ExportFormat::Google => &plan.warning,
-        None => "Whoever sees this output has all your codes.",
-    };
-    out.tell(format!("warning: {where_to}"));
-}
-
-/// One QR code after the other; Enter asks for the next.
-fn draw_all(ask: &mut Ask, out: &mut Out, codes: &[SecretQr]) -> Result<(), Stop> {
-    for code in codes {
-        if code.of > 1 {
-            out.line(format!(
-                "{} of {} ({})",
-                code.part,
-                code.of,
-                accounts_in_words(code.accounts)
-            ))?;
-        }
-        draw(out, code)?;
-        out.flush()?;
-        if code.part < code.of && ask.somebody_is_there() {
-            ask.line("Scanned? Enter shows the next one. ")?;
-        }
-    }
-    Ok(())
-}
-
-/// Two modules to a character, dark on light whatever the terminal's colours are.
-fn draw(out: &mut Out, code: &SecretQr) -> io::Result<()> {
-    const QUIET: isize = 4;
-    let modules = code.modules();
-    let side = isize::try_from(modules.side()).unwrap_or(0);
-    let dark = |x: isize, y: isize| match (usize::try_from(x), usize::try_from(y)) {
-        (Ok(x), Ok(y)) => modules.dark(x, y),
-        _ => false,
-    };
-    let (on, off) = match out.is_terminal() {
-        true => ("\u{1b}[30;107m", "\u{1b}[0m"),
-        false => ("", ""),
-    };
-    for y in (-QUIET..side + QUIET).step_by(2) {
-        let row: Zeroizing<String> = Zeroizing::new(
-            (-QUIET..side + QUIET)
-                .map(|x| match (dark(x, y), dark(x, y + 1)) {
-                    (true, true) => '█',
-                    (true, false) => '▀',
-                    (false, true) => '▄',
-                    (false, false) => ' ',
-                })
-                .collect(),
-        );
-        out.line(format!("{on}{}{off}", row.as_str()))?;
-    }
-    Ok(())
-}
-
-fn format_to(format: ExportAs) -> ExportFormat {
-    match format {
-        ExportAs::Uris => ExportFormat::Uris,
-        ExportAs::Aegis => ExportFormat::Aegis,
-        ExportAs::AegisEncrypted => ExportFormat::AegisEncrypted,
-        ExportAs::Google => ExportFormat::Google,
-    }
-}
-
-fn accounts_in_words(n: u32) -> String {
-    match n {
-        1 => "1 account".to_owned(),
-        n => format!("{n} accounts"),
-    }
 }
 
 /// A file's bytes, at most one more than the most that is read.
@@ -648,52 +422,4 @@ fn in_file(path: &Path, error: Error, several: bool) -> Stop {
         refusal.message = format!("{}: {}", source::file_name(path), refusal.message);
     }
     refusal.into()
-}
-
-/// One line on the terminal that says how far it is, and is gone afterwards.
-struct Line {
-    shows: bool,
-    last: Option<(Stage, u32)>,
-}
-
-impl Line {
-    fn new(out: &Out) -> Self {
-        Self {
-            shows: !out.is_json() && io::stderr().is_terminal(),
-            last: None,
-        }
-    }
-
-    fn show(&mut self, progress: Progress) {
-        let percent = (progress.done * 100).checked_div(progress.of).unwrap_or(0);
-        let now = (progress.stage, percent);
-        if !self.shows || self.last == Some(now) {
-            return;
-        }
-        self.last = Some(now);
-        let what = match progress.stage {
-            Stage::Deriving => "Trying the password",
-            Stage::Reading => "Reading",
-            Stage::Saving => "Saving",
-            Stage::Writing => "Writing",
-            Stage::Checking => "Checking",
-        };
-        let percent = match progress.of {
-            0 => "…".to_owned(),
-            _ => format!(" {percent} %"),
-        };
-        let mut stderr = io::stderr().lock();
-        let _ = write!(stderr, "\r\u{1b}[K{what}{percent}");
-        let _ = stderr.flush();
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        if self.last.is_some() {
-            let mut stderr = io::stderr().lock();
-            let _ = write!(stderr, "\r\u{1b}[K");
-            let _ = stderr.flush();
-        }
-    }
 }
