@@ -137,6 +137,7 @@ mod tests {
         SettingsView {
             grouping: 3,
             tap_to_reveal: false,
+            hide_again_seconds: 0,
             show_next: true,
             auto_lock_minutes,
             lock_on_sleep,

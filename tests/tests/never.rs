@@ -978,6 +978,29 @@ fn a_copied_code_stays_ten_seconds_past_its_step_and_thirty_at_most() {
 }
 
 #[test]
+fn a_setting_that_makes_no_sense_comes_within_its_bounds() {
+    let (machine, _) = household();
+    let app = machine.start_open();
+    let mut settings = app.settings().expect("open");
+    assert_eq!(settings.hide_again_seconds, 0, "as it was before");
+    settings.grouping = 7;
+    settings.hide_again_seconds = u32::MAX;
+    settings.auto_lock_minutes = u32::MAX;
+    settings.language = Some("no language".into());
+    app.set_settings(&settings).expect("it can be written");
+    let kept = app.settings().expect("open");
+    assert_eq!(
+        (
+            kept.grouping,
+            kept.hide_again_seconds,
+            kept.auto_lock_minutes,
+            kept.language
+        ),
+        (3, 60 * 60, 24 * 60, None)
+    );
+}
+
+#[test]
 fn a_counter_moves_on_only_when_asked_and_only_where_there_is_one() {
     let machine = Machine::new();
     let app = machine.start();

@@ -46,6 +46,7 @@ const UNDO_MS = 10_000;
 const defaults: Settings = {
   grouping: 3,
   tapToReveal: false,
+  hideAgainSeconds: 0,
   showNext: true,
   autoLockMinutes: 5,
   lockOnSleep: true,

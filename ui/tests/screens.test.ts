@@ -149,6 +149,31 @@ describe("codes", () => {
     expect(called(fake, "copyCode")).toHaveLength(1);
   });
 
+  test("a code that was tapped hides again when that is chosen, and a tap begins the time anew", async () => {
+    const { app } = await openApp("open&hidden");
+    await press("nav-settings");
+    const choice = screen.getByTestId<HTMLSelectElement>("setting-hide-again");
+    expect([...choice.options].map((option) => option.label)).toEqual([
+      "10 seconds",
+      "30 seconds",
+      "1 minute",
+      "Never",
+    ]);
+    await fireEvent.change(choice, { target: { value: "10" } });
+    await settle();
+    expect(app.settings.hideAgainSeconds).toBe(10);
+    await press("nav-codes");
+    const row = () => screen.getAllByTestId("account-row")[0]?.querySelector(".main") as HTMLElement;
+    await fireEvent.click(row());
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(screen.getAllByTestId("code")).toHaveLength(1);
+    await fireEvent.click(row());
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(screen.getAllByTestId("code"), "nine seconds after the second tap").toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(screen.queryAllByTestId("code")).toEqual([]);
+  });
+
   test("are filtered as one types, and an empty answer says what to do", async () => {
     await openApp("open");
     await type("search", "yout");

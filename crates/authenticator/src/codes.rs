@@ -44,6 +44,8 @@ pub struct SettingsView {
     pub grouping: u8,
     /// Codes are hidden until they are tapped.
     pub tap_to_reveal: bool,
+    /// Seconds after which a code that was tapped hides again; 0 is never.
+    pub hide_again_seconds: u32,
     /// The next code shows in the last third of a step.
     pub show_next: bool,
     /// Lock after this long without anybody there; 0 is never.
@@ -260,7 +262,8 @@ impl Authenticator {
             .map(|open| SettingsView::of(open.vault.settings()))
     }
 
-    /// Keeps what the person set. A grouping other than 2 becomes 3, and a day is the longest wait before locking.
+    /// Keeps what the person set. A grouping other than 2 becomes 3, a day is the longest wait before locking,
+    /// and an hour before a code hides again.
     ///
     /// # Errors
     /// Whatever kept the vault from being saved.
@@ -269,6 +272,7 @@ impl Authenticator {
             let mut settings = vault.settings().clone();
             settings.grouping = if view.grouping == 2 { 2 } else { 3 };
             settings.tap_to_reveal = view.tap_to_reveal;
+            settings.hide_again_seconds = view.hide_again_seconds.min(60 * 60);
             settings.show_next = view.show_next;
             settings.auto_lock_minutes = view.auto_lock_minutes.min(24 * 60);
             settings.lock_on_sleep = view.lock_on_sleep;
@@ -286,6 +290,7 @@ impl SettingsView {
         Self {
             grouping: settings.grouping,
             tap_to_reveal: settings.tap_to_reveal,
+            hide_again_seconds: settings.hide_again_seconds,
             show_next: settings.show_next,
             auto_lock_minutes: settings.auto_lock_minutes,
             lock_on_sleep: settings.lock_on_sleep,

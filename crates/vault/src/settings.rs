@@ -10,6 +10,9 @@ pub struct Settings {
     pub grouping: u8,
     /// Codes are covered until they are tapped.
     pub tap_to_reveal: bool,
+    /// Seconds after which a code that was tapped is covered again; 0 is never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub hide_again_seconds: u32,
     /// The next code is shown beneath the current one.
     pub show_next: bool,
     /// Minutes without use after which the vault locks; 0 is never.
@@ -48,6 +51,7 @@ impl Default for Settings {
         Settings {
             grouping: 3,
             tap_to_reveal: false,
+            hide_again_seconds: 0,
             show_next: true,
             auto_lock_minutes: 5,
             lock_on_sleep: true,
@@ -62,6 +66,14 @@ impl Default for Settings {
             trash_seen_over: None,
         }
     }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands a reference over"
+)]
+fn is_zero(seconds: &u32) -> bool {
+    *seconds == 0
 }
 
 /// How the app looks.

@@ -44,6 +44,12 @@ function isolated(value: string | number): string {
 /** "23 November 2026" */
 export const dateOf = (at: Date): string => new Intl.DateTimeFormat(spoken.writes, { dateStyle: "long" }).format(at);
 
+/** "10 seconds", "1 minute" */
+export function durationOf(seconds: number): string {
+  const [value, unit] = seconds % 60 === 0 ? [seconds / 60, "minute"] : [seconds, "second"];
+  return new Intl.NumberFormat(spoken.writes, { style: "unit", unit, unitDisplay: "long" }).format(value);
+}
+
 /** "Plex, Twitch" */
 export const listOf = (items: readonly string[]): string =>
   new Intl.ListFormat(spoken.writes, { type: "unit" }).format(items);

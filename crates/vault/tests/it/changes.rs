@@ -668,6 +668,7 @@ fn settings_are_kept_in_the_file() {
     let settings = Settings {
         grouping: 2,
         tap_to_reveal: true,
+        hide_again_seconds: 30,
         show_next: false,
         auto_lock_minutes: 0,
         lock_on_sleep: false,

@@ -1047,6 +1047,8 @@ export type SettingsView = {
 	grouping: number,
 	/**  Codes are hidden until they are tapped. */
 	tapToReveal: boolean,
+	/**  Seconds after which a code that was tapped hides again; 0 is never. */
+	hideAgainSeconds: number,
 	/**  The next code shows in the last third of a step. */
 	showNext: boolean,
 	/**  Lock after this long without anybody there; 0 is never. */

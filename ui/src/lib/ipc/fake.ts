@@ -248,6 +248,7 @@ export function makeFake(host: Window): Ipc {
   let settings: Settings = {
     grouping: 3,
     tapToReveal: query.has("hidden"),
+    hideAgainSeconds: 0,
     showNext: true,
     autoLockMinutes: 5,
     lockOnSleep: true,
