@@ -28,6 +28,7 @@ mod rotate;
 pub mod services;
 mod slots;
 mod status;
+mod television;
 mod unlock;
 pub mod view;
 mod web_address;
@@ -41,6 +42,7 @@ pub use self::{
     export::{Permission, SecretQr},
     passphrase::{Guards, PassphraseRating, WhyGuessable, rate_passphrase, slot::weakness},
     progress::Watch,
+    television::Television,
     web_address::{AddressWarning, WebAddress},
 };
 pub use couchkey_formats::import::{Text, decode, links};

@@ -210,12 +210,21 @@ pub struct Tv {
     /// Part of the service's or the account's name, or the start of the id; nothing if there is only one account. `-`: any
     /// short code on standard input, as it came by mail or SMS; it is forgotten at the end
     pub query: Vec<String>,
-    /// How the television takes digits
-    #[arg(long, value_name = "KEYPAD", default_value = "3x4", value_parser = keypad)]
-    pub keypad: Keypad,
-    /// Seconds that you take for one press on the remote; nothing: not known yet
+    /// The television's name, as you call it; one that is new is kept. Nothing: the one that this account was last typed on
+    #[arg(long = "on", value_name = "TELEVISION")]
+    pub television: Option<String>,
+    /// How the television takes digits; kept with its name. Nothing: as it was, and 3x4 at first
+    #[arg(long, value_name = "KEYPAD", value_parser = keypad)]
+    pub keypad: Option<Keypad>,
+    /// Seconds that you take for one press on the remote, for this time; nothing: as learnt on this television
     #[arg(long, value_name = "SECONDS", value_parser = pace)]
     pub pace: Option<f64>,
+    /// List the televisions that are kept
+    #[arg(long, conflicts_with_all = ["query", "television", "keypad", "pace", "forget"])]
+    pub list: bool,
+    /// Forget a television, and your pace on it
+    #[arg(long, value_name = "TELEVISION", conflicts_with_all = ["query", "television", "keypad", "pace"])]
+    pub forget: Option<String>,
 }
 
 #[derive(Args)]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use couchkey_authenticator::{Authenticator, ErrorCode, view::EnrolmentView};
+use couchkey_authenticator::{Authenticator, ErrorCode, Television, view::EnrolmentView};
 use couchkey_otp::{
     Period, UnixTime, ascii_digits,
     typing::{Appointment, Keypad, MOST_AHEAD, Pace, appointment},
@@ -53,28 +53,153 @@ pub fn tv(
     args: &args::Tv,
 ) -> Result<u8, Stop> {
     vault::open(authenticator, ask, out)?;
+    if args.list {
+        return list(authenticator, out);
+    }
+    if let Some(name) = &args.forget {
+        return forget(authenticator, out, name);
+    }
     let account = accounts::one(authenticator.accounts(at)?, &args.query.join(" "))?;
     let id = account.id.clone().ok_or(ErrorCode::Internal)?;
+    let before = authenticator.television_of(&id)?;
+    let mut tv = match &args.television {
+        None => before.clone(),
+        Some(name) => named(authenticator.televisions()?, name)?,
+    };
+    tv.keypad = args.keypad.unwrap_or(tv.keypad);
     let by = authenticator.settings()?.grouping;
     let name = show::name(&account);
     let period = account.period.and_then(|secs| Period::new(secs).ok());
-    // A Steam code has letters, which number buttons do not.
-    let keypad = match args.keypad.presses(&account.code) {
-        Ok(_) => args.keypad,
-        Err(_) => Keypad::Qwerty,
-    };
+    let keypad = with_its_letters(tv.keypad, &account.code);
     let codes = |now_ms: u64| codes(authenticator, &id, now_ms, period);
-    let mut view = View::new(name, by, keypad, args.pace, period);
+    let pace = args.pace.map_or_else(|| tv.pace.clone(), said);
+    let mut view = View::new(name, by, keypad, pace, period);
     let now_ms = at.map_or_else(clock::now_ms, |at| at.as_secs() * 1000);
     view.begin(now_ms, &codes)?;
     if at.is_none() && out.is_terminal() && ask.somebody_is_there() {
-        on_screen(view, out, &codes)?;
+        let learnt = on_screen(view, out, &codes)?;
+        if args.pace.is_none() {
+            tv.pace = learnt;
+        }
     } else if out.is_json() {
-        out.json(&view.as_json(account))?;
+        out.json(&view.as_json(account, &tv.name))?;
     } else {
         view.as_lines(out)?;
     }
+    // A command that only shows writes nothing, unless it is told a name or somebody typed.
+    if args.television.is_some() || tv.pace != before.pace {
+        keep(authenticator, out, &id, &tv);
+    }
     Ok(DONE)
+}
+
+/// The code was shown, so what cannot be kept of it is a note and no failure.
+fn keep(authenticator: &Authenticator, out: &mut Out, id: &str, tv: &Television) {
+    if let Err(error) = authenticator.keep_television(id, tv) {
+        let why = show::safe(&error.report().message);
+        out.say(format!(
+            "note: the television and your pace were not kept. {why}"
+        ));
+    }
+}
+
+/// The television of this name, or a new one.
+fn named(kept: Vec<Television>, name: &str) -> Result<Television, Stop> {
+    if name.trim().is_empty() {
+        return Err(Refusal::new(
+            "television_without_a_name",
+            "A television needs a name.",
+            "For example: couchkey tv --on \"living room\"",
+        )
+        .into());
+    }
+    let new = || Television {
+        name: name.to_owned(),
+        keypad: Keypad::ThreeByFour,
+        pace: Pace::default(),
+    };
+    let mut tv = kept
+        .into_iter()
+        .find(|tv| tv.is_called(name))
+        .unwrap_or_else(new);
+    name.clone_into(&mut tv.name); // as it is spelt today
+    Ok(tv)
+}
+
+/// `couchkey tv --list`
+fn list(authenticator: &Authenticator, out: &mut Out) -> Result<u8, Stop> {
+    let kept = authenticator.televisions()?;
+    if out.is_json() {
+        let rows: Vec<KeptTelevision> = kept.iter().map(KeptTelevision::of).collect();
+        out.json(&rows)?;
+        return Ok(DONE);
+    }
+    if kept.is_empty() {
+        out.say("No television is kept yet. To name one: couchkey tv --on \"living room\"");
+    }
+    for tv in &kept {
+        let name = match tv.name.as_str() {
+            "" => "(no name)".to_owned(),
+            name => show::safe(name),
+        };
+        let pace = match tv.pace.marks() {
+            [] => "pace not known yet".to_owned(),
+            _ => format!("{:.1} s a press", tv.pace.speed().secs()),
+        };
+        out.line(format!("{name}   {}   {pace}", tv.keypad.as_str()))?;
+    }
+    Ok(DONE)
+}
+
+/// `couchkey tv --forget TELEVISION`
+fn forget(authenticator: &Authenticator, out: &mut Out, name: &str) -> Result<u8, Stop> {
+    if !authenticator.forget_television(name)? {
+        return Err(Refusal::new(
+            "no_such_television",
+            format!(
+                "No television is called \u{201c}{}\u{201d}.",
+                show::safe(name)
+            ),
+            "Those that are kept: couchkey tv --list",
+        )
+        .into());
+    }
+    out.tell("Forgotten, with your pace on it.");
+    Ok(DONE)
+}
+
+/// A television of `tv --list --json`.
+#[derive(Serialize)]
+struct KeptTelevision {
+    name: String,
+    keypad: &'static str,
+    /// Milliseconds a press; missing while it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    press_ms: Option<u64>,
+}
+
+impl KeptTelevision {
+    fn of(tv: &Television) -> KeptTelevision {
+        let known = !tv.pace.marks().is_empty();
+        KeptTelevision {
+            name: tv.name.clone(),
+            keypad: tv.keypad.as_str(),
+            press_ms: known.then(|| (tv.pace.speed().secs() * 1000.0).round() as u64),
+        }
+    }
+}
+
+/// A Steam code has letters, which number buttons do not.
+fn with_its_letters(keypad: Keypad, code: &str) -> Keypad {
+    match keypad.presses(code) {
+        Ok(_) => keypad,
+        Err(_) => Keypad::Qwerty,
+    }
+}
+
+/// Who says a pace is believed as if it had been measured once.
+fn said(secs: f64) -> Pace {
+    Pace::from_marks([secs; 5])
 }
 
 /// `couchkey tv -`: a code that came by mail or SMS. Nothing of it is kept.
@@ -87,11 +212,9 @@ pub fn any_code(ask: &mut Ask, out: &mut Out, args: &args::Tv) -> Result<u8, Sto
         Zeroizing::new(source::text_of(&bytes)?.as_str().to_owned())
     };
     let code = short_code(&came)?;
-    let keypad = match args.keypad.presses(&code) {
-        Ok(_) => args.keypad,
-        Err(_) => Keypad::Qwerty,
-    };
-    let mut view = View::new(String::new(), 3, keypad, args.pace, None);
+    let keypad = with_its_letters(args.keypad.unwrap_or(Keypad::ThreeByFour), &code);
+    let pace = args.pace.map_or_else(Pace::default, said);
+    let mut view = View::new(String::new(), 3, keypad, pace, None);
     let codes = |_: u64| -> Result<Vec<Zeroizing<String>>, Stop> { Ok(vec![code.clone()]) };
     view.begin(0, &codes)?;
     if out.is_terminal() && io::stderr().is_terminal() {
@@ -175,19 +298,12 @@ struct View {
 }
 
 impl View {
-    fn new(
-        name: String,
-        by: u8,
-        keypad: Keypad,
-        pace: Option<f64>,
-        period: Option<Period>,
-    ) -> View {
+    fn new(name: String, by: u8, keypad: Keypad, pace: Pace, period: Option<Period>) -> View {
         View {
             name,
             by,
             keypad,
-            // Who says a pace is believed as if it had been measured once.
-            pace: Pace::from_marks(pace.into_iter().flat_map(|secs| [secs; 5])),
+            pace,
             period,
             code: Zeroizing::default(),
             since_ms: 0,
@@ -351,13 +467,14 @@ impl View {
         Ok(())
     }
 
-    fn as_json(&self, account: EnrolmentView) -> OnTelevision {
+    fn as_json(&self, account: EnrolmentView, television: &str) -> OnTelevision {
         let meeting = self.appointment;
         OnTelevision {
             id: account.id,
             issuer: account.issuer,
             account: account.account,
             code: self.code.to_string(),
+            television: television.to_owned(),
             keypad: self.keypad.as_str(),
             presses: self.presses(),
             step_ahead: meeting.map(|meeting| meeting.step_ahead),
@@ -376,6 +493,8 @@ struct OnTelevision {
     issuer: Option<String>,
     account: String,
     code: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    television: String,
     keypad: &'static str,
     presses: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -421,7 +540,8 @@ enum Wish {
     Leave,
 }
 
-fn on_screen(mut view: View, out: &mut Out, codes: Codes<'_>) -> Result<(), Stop> {
+/// Answers with the pace as it was learnt.
+fn on_screen(mut view: View, out: &mut Out, codes: Codes<'_>) -> Result<Pace, Stop> {
     // A screen of its own leaves no code behind in the scrollback.
     let raw = Raw::with_screen()?;
     loop {
@@ -443,9 +563,9 @@ fn on_screen(mut view: View, out: &mut Out, codes: Codes<'_>) -> Result<(), Stop
             Wish::WentIn => {
                 drop(raw);
                 out.say("You're in.");
-                return Ok(());
+                return Ok(view.pace);
             }
-            Wish::Leave => return Ok(()),
+            Wish::Leave => return Ok(view.pace),
         }
     }
 }
@@ -505,7 +625,7 @@ mod tests {
             "StreamTV · a".into(),
             3,
             Keypad::ThreeByFour,
-            pace,
+            pace.map_or_else(Pace::default, said),
             Some(Period::THIRTY),
         );
         view.begin(20_000, &five).ok().unwrap();

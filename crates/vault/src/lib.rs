@@ -80,7 +80,7 @@ pub use recovery_key::{RecoveryKey, RecoveryKeyError};
 pub use same::{Makes, SameCodes};
 pub use save::{BundleWrite, Save, SaveError};
 pub use seal::VaultKey;
-pub use settings::{Appearance, Settings};
+pub use settings::{Appearance, Settings, Television};
 pub use slot::{NewSlot, SlotInfo, SlotKind, Unlock};
 pub use survey::{Found, Problem, Survey, survey};
 pub use vault::Vault;

@@ -44,6 +44,25 @@ pub struct Settings {
     /// stands here because it has to be kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trash_seen_over: Option<u64>,
+    /// The televisions that codes are typed on, the one that was chosen last first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub televisions: Vec<Television>,
+}
+
+/// A television: how it takes a code, and how fast this person is on it.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Television {
+    /// As the person calls it; empty for the one that nobody named.
+    pub name: String,
+    /// The keypad's word. One that this version does not know is kept for one that does.
+    pub keypad: String,
+    /// Milliseconds a press, the newest last: what the pace is the mean of.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<u32>,
+    /// The ids of the accounts that were last typed on it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<String>,
 }
 
 impl Default for Settings {
@@ -64,6 +83,7 @@ impl Default for Settings {
             backups_off: false,
             backup_folder: None,
             trash_seen_over: None,
+            televisions: Vec::new(),
         }
     }
 }

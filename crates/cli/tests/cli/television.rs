@@ -143,6 +143,78 @@ fn what_no_television_has_is_wrong_usage() {
 }
 
 #[test]
+fn a_television_has_a_name_and_a_keypad_and_an_account_remembers_its_own() {
+    let home = Home::with(&[STREAM_TV, &STREAM_TV.replace("StreamTV", "Cable")]);
+    let at = |command: &[&str]| {
+        let mut command = command.to_vec();
+        command.extend(["--at", "1111111080"]);
+        home.json(&command, "")
+    };
+    assert_eq!(at(&["tv", "--list"]), json!([]), "none at first");
+    let first = at(&["tv", "stream", "--on", "Living room", "--keypad", "row"]);
+    assert_eq!(
+        (&first["television"], &first["keypad"]),
+        (&json!("Living room"), &json!("row"))
+    );
+    assert_eq!(
+        at(&["tv", "cable", "--on", "bedroom"])["keypad"],
+        "3x4",
+        "a new one has the usual keypad"
+    );
+    let again = at(&["tv", "stream"]);
+    assert_eq!(
+        (&again["television"], &again["keypad"]),
+        (&json!("Living room"), &json!("row")),
+        "the one that it was last typed on"
+    );
+    assert_eq!(at(&["tv", "cable"])["television"], "bedroom");
+
+    at(&["tv", "cable", "--on", "LIVING ROOM"]);
+    let kept = at(&["tv", "--list"]);
+    assert_eq!(
+        kept,
+        json!([{ "name": "LIVING ROOM", "keypad": "row" }, { "name": "bedroom", "keypad": "3x4" }]),
+        "one of that name, in whatever case; the one chosen last is first"
+    );
+    assert_eq!(
+        at(&["tv", "stream", "--keypad", "numbers"])["keypad"],
+        "numbers"
+    );
+    assert_eq!(at(&["tv", "stream"])["keypad"], "row", "that was for once");
+
+    assert_eq!(home.run(&["tv", "--forget", "living room"], "").code, 0);
+    assert_eq!(at(&["tv", "stream"])["television"], "bedroom");
+    let listed = home.run(&["tv", "--list"], "");
+    assert_eq!(
+        listed.stdout, "bedroom   3x4   pace not known yet\n",
+        "{listed:?}"
+    );
+}
+
+#[test]
+fn a_television_without_a_name_and_one_that_nobody_knows_are_refused() {
+    let home = Home::with(&[STREAM_TV]);
+    let nameless = home.run(&["--json", "tv", "--on", " "], "");
+    assert_eq!(
+        (nameless.code, nameless.error().as_str()),
+        (1, "television_without_a_name")
+    );
+    let unknown = home.run(&["--json", "tv", "--forget", "kitchen"], "");
+    assert_eq!(
+        (unknown.code, unknown.error().as_str()),
+        (1, "no_such_television")
+    );
+    assert_eq!(home.run(&["tv", "--list", "stream"], "").code, 2);
+    assert_eq!(home.run(&["tv", "--forget", "a", "--on", "b"], "").code, 2);
+    home.run(&["tv", "--on", "a\u{202e}b\tc"], "");
+    assert_eq!(
+        home.json(&["tv", "--list"], "")[0]["name"],
+        "abc",
+        "no marks"
+    );
+}
+
+#[test]
 fn a_counter_based_code_has_no_times() {
     let home =
         Home::with(&["otpauth://hotp/Cable:a?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&counter=1"]);

@@ -897,6 +897,29 @@ fn tv_shows_a_code_large_and_gives_the_screen_back() {
 }
 
 #[test]
+fn the_pace_on_a_television_is_learnt_from_its_marks_and_kept() {
+    let home = Home::with(&[STREAM_TV]);
+    let mut terminal = Terminal::open(
+        &home,
+        &format!("{LINE} tv --on sofa; echo \"ended with $?\""),
+    );
+    terminal.wait_for("Passphrase: ");
+    terminal.press(&format!("{PASSPHRASE}\r"));
+    terminal.wait_for("Type it only on your own TV.");
+    for _ in 0..3 {
+        terminal.press(" ");
+        // More than a tenth of a second for each of a digit's presses: less is no pace of a person.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    terminal.press("q");
+    terminal.wait_for("ended with 0");
+    terminal.end();
+    let kept = home.json(&["tv", "--list"], "");
+    assert_eq!(kept[0]["name"], "sofa");
+    assert!(kept[0]["press_ms"].as_u64() >= Some(100), "{kept}");
+}
+
+#[test]
 fn the_terminal_is_as_before_whatever_ends_tv() {
     let home = Home::new();
     for (signal, status) in [("TERM", 143), ("HUP", 129), ("INT", 130)] {

@@ -3,7 +3,7 @@
 use couchkey_otp::{Counter, Digits, Enrolment, Kind, Period, Secret, UnixTime};
 use couchkey_vault::{
     AccountId, Appearance, Argon2Cost, ChangeError, DeviceKey, Edit, NewAccount, NewSlot,
-    RecoveryKey, Settings, SlotError, SlotKind, Vault, limits,
+    RecoveryKey, Settings, SlotError, SlotKind, Television, Vault, limits,
 };
 
 use crate::store::*;
@@ -681,6 +681,12 @@ fn settings_are_kept_in_the_file() {
         backups_off: true,
         backup_folder: Some("/media/somebody/stick".into()),
         trash_seen_over: Some(1_700_000_003),
+        televisions: vec![Television {
+            name: "Living room".into(),
+            keypad: "a keypad of a later version".into(),
+            marks: vec![640, 702],
+            accounts: vec!["00".repeat(16)],
+        }],
     };
     vault.set_settings(settings.clone());
     store.save(&mut vault, &mut rng);
