@@ -46,8 +46,10 @@ export async function watchCamera(
   const stop = () => {
     over = true;
     clearTimeout(timer);
-    stream.getTracks().forEach((track) => track.stop());
+    // First the player, then what it plays: WebKitGTK's page may stand still for ever where a camera ends under a player.
+    video.pause();
     video.srcObject = null;
+    stream.getTracks().forEach((track) => track.stop());
   };
   video.srcObject = stream;
   await video.play().catch(() => undefined);
