@@ -339,11 +339,16 @@ pub fn set_backups(shell: Room<'_>, choice: BackupChoice) -> Reply<BackupsView> 
     shell.ask(|a| a.set_backups(&choice))
 }
 
-/// Sets a passphrase for backups; `null` ends it.
+/// Sets a passphrase for backups, which asks for today's where there is one; `null` ends it.
 #[tauri::command(async)]
 #[specta::specta]
-pub fn set_backup_passphrase(shell: Room<'_>, passphrase: Option<String>) -> Reply<BackupsView> {
-    shell.ask(|a| a.set_backup_passphrase(kept(passphrase).text()))
+pub fn set_backup_passphrase(
+    shell: Room<'_>,
+    today: Option<String>,
+    passphrase: Option<String>,
+) -> Reply<BackupsView> {
+    let (today, passphrase) = (kept(today), kept(passphrase));
+    shell.ask(|a| a.set_backup_passphrase(today.text(), passphrase.text()))
 }
 
 /// Makes a backup now.

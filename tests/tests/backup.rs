@@ -173,7 +173,7 @@ fn without_a_recovery_key_or_a_passphrase_no_useless_file_is_written() {
         "here too"
     );
     let view = app
-        .set_backup_passphrase(Some("a passphrase for backups"))
+        .set_backup_passphrase(None, Some("a passphrase for backups"))
         .expect("it can be written");
     assert!(
         view.opens_with_passphrase && view.problem.is_none(),
@@ -182,7 +182,7 @@ fn without_a_recovery_key_or_a_passphrase_no_useless_file_is_written() {
     app.back_up().expect("it can be written");
     let report = app.verify_backup(&newest(&machine), "a passphrase for backups");
     assert_eq!(report.expect("it opens").accounts, 1, "everything");
-    let short = app.set_backup_passphrase(Some("short"));
+    let short = app.set_backup_passphrase(None, Some("short"));
     assert_eq!(
         code_of(short),
         Some(ErrorCode::PassphraseTooShort),
@@ -902,7 +902,7 @@ const OPERATIONS: [Operation; 8] = [
         app.set_backups(&folder).map(drop)
     }),
     ("a passphrase for backups", |app, _, _| {
-        app.set_backup_passphrase(Some("a passphrase for backups"))
+        app.set_backup_passphrase(None, Some("a passphrase for backups"))
             .map(drop)
     }),
     ("verify", |app, key, backup| {

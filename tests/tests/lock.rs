@@ -255,7 +255,7 @@ fn turning_the_lock_on_makes_a_new_vault_key_and_a_new_recovery_key_as_new_keys_
     };
     let stolen = open(&found(&machine), &Unlock::Device(&device), |_, _| Ok(None));
     let stolen = stolen.expect("it opens today").vault;
-    app.set_backup_passphrase(Some("a passphrase for backups"))
+    app.set_backup_passphrase(None, Some("a passphrase for backups"))
         .expect("it can be written");
     let made = app
         .change_lock(None, Some(FIRST))
@@ -420,6 +420,9 @@ fn what_opens_the_vault_is_changed_only_by_whoever_knows_todays_passphrase() {
             assert_eq!(code_of(app.rotate_keys(today)), Some(code), "new keys");
             let off = code_of(app.set_passphrase(today, None));
             assert_eq!(off, Some(code), "lock off");
+            // Or whoever sits at the open window chooses what opens the next backup, and every secret in it.
+            let for_backups = app.set_backup_passphrase(today, Some("a passphrase for backups"));
+            assert_eq!(code_of(for_backups), Some(code), "one for backups");
             assert!(everything() == whole, "and nothing was changed");
         }
         assert!(
@@ -427,6 +430,10 @@ fn what_opens_the_vault_is_changed_only_by_whoever_knows_todays_passphrase() {
             "a yes alone exports nothing"
         );
         app.make_recovery_key(Some(FIRST)).expect("known");
+        app.set_backup_passphrase(Some(FIRST), Some("a passphrase for backups"))
+            .expect("known");
+        app.set_backup_passphrase(None, None)
+            .expect("ending one gives nobody anything");
         app.set_passphrase(Some(FIRST), Some(SECOND))
             .expect("known");
         assert_eq!(
@@ -465,7 +472,7 @@ fn every_passphrase_slot_of_this_device_costs_what_it_can_pay_and_a_backups_what
     assert_eq!(daily(), machine.cost, "changed");
     let key = app.make_recovery_key(Some(SECOND));
     let key = key.expect("it can be written").groups.join("-");
-    app.set_backup_passphrase(Some("a passphrase for backups"))
+    app.set_backup_passphrase(Some(SECOND), Some("a passphrase for backups"))
         .expect("it can be written");
     app.back_up().expect("it can be written");
     let backups = machine.backups.files(FakeBackups::USUAL);
@@ -588,7 +595,7 @@ fn a_weak_passphrase_is_refused_wherever_one_is_chosen_and_says_why() {
             "without a keyring",
         );
         refused(
-            app.set_backup_passphrase(Some(text)).map(drop),
+            app.set_backup_passphrase(None, Some(text)).map(drop),
             code,
             "backups",
         );
@@ -848,7 +855,7 @@ fn no_lock_is_turned_on_that_would_end_a_recovery_key_for_one_that_nobody_saw() 
     let machine = Machine::new();
     let app = machine.start();
     app.create_vault(None).expect("a fresh machine");
-    app.set_backup_passphrase(Some("a passphrase for backups"))
+    app.set_backup_passphrase(None, Some("a passphrase for backups"))
         .expect("it can be written");
     assert_eq!(
         code_of(app.set_passphrase(None, Some(FIRST))),

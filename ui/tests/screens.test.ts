@@ -564,6 +564,29 @@ describe("settings and the recovery key", () => {
     expect(where()).toBe("settings");
   });
 
+  test("with a lock, a passphrase for backups asks for today's: it would read every secret", async () => {
+    const { fake } = await openApp("locked");
+    await type("unlock-passphrase", fake.passphrase);
+    await fireEvent.submit(screen.getByTestId("unlock-submit").closest("form") as HTMLFormElement);
+    await settle();
+    await press("nav-settings");
+    await press("settings-backups");
+    await press("backups-passphrase");
+    const save = async (today: string) => {
+      await type("passphrase-today", today);
+      for (const field of ["new-passphrase", "new-passphrase-again"]) await type(field, "mustard cello glacier");
+      await settle();
+      await fireEvent.submit(screen.getByTestId("new-passphrase-submit").closest("form") as HTMLFormElement);
+      await settle();
+    };
+    await save("wrong");
+    expect(screen.getByTestId("error").dataset["code"]).toBe("wrong_passphrase");
+    expect(screen.getByTestId("passphrase-today"), "the dialog stays").toBeTruthy();
+    await save(fake.passphrase);
+    expect(called(fake, "setBackupPassphrase").at(-1)?.args).toEqual([fake.passphrase, "mustard cello glacier"]);
+    expect(screen.queryByTestId("passphrase-today")).toBeNull();
+  });
+
   test("with a lock, changing it, ending it and a new recovery key ask for today's passphrase", async () => {
     const { fake, app } = await openApp("locked");
     await type("unlock-passphrase", fake.passphrase);

@@ -110,15 +110,22 @@ impl Authenticator {
     }
 
     /// Lets backups be opened with a passphrase of their own, beside the recovery key; `None` ends it for those that
-    /// are made from now on.
+    /// are made from now on. Whoever sets one can read every secret in the next backup, so that asks for today's
+    /// passphrase where there is one; ending one gives nobody anything, and asks for none.
     ///
     /// # Errors
-    /// [`ErrorCode::PassphraseTooShort`], [`ErrorCode::PassphraseTooWeak`]; whatever kept the vault from being saved.
-    pub fn set_backup_passphrase(&self, passphrase: Option<&str>) -> Result<BackupsView, Error> {
+    /// [`ErrorCode::PassphraseTooShort`], [`ErrorCode::PassphraseTooWeak`]; [`ErrorCode::PassphraseNeeded`],
+    /// [`ErrorCode::WrongPassphrase`] of today's; whatever kept the vault from being saved.
+    pub fn set_backup_passphrase(
+        &self,
+        today: Option<&str>,
+        passphrase: Option<&str>,
+    ) -> Result<BackupsView, Error> {
         let lock = passphrase.map(Passphrase::for_backups).transpose()?;
         self.change(|vault, now, rng| {
             match &lock {
                 Some(lock) => {
+                    self.prove(vault, today)?;
                     vault.set_backup_passphrase(lock.text(), lock.cost(), now, rng)?;
                 }
                 None => vault.drop_backup_passphrase(),

@@ -36,7 +36,7 @@ pub fn backup(
     out: &mut Out,
     args: &Backup,
 ) -> Result<u8, Stop> {
-    vault::open(authenticator, ask, out)?;
+    let (_, today) = vault::open_asking(authenticator, ask, out)?;
     if let Some(choice) = &args.auto {
         let choice = match choice.as_str() {
             "off" => BackupChoice::Off,
@@ -47,13 +47,14 @@ pub fn backup(
     }
     if args.passphrase {
         let passphrase = ask.new_passphrase(Guards::Alone)?;
+        let today = today.as_ref().map(|text| text.as_str());
         return tell(
-            &authenticator.set_backup_passphrase(Some(&passphrase))?,
+            &authenticator.set_backup_passphrase(today, Some(&passphrase))?,
             out,
         );
     }
     if args.no_passphrase {
-        return tell(&authenticator.set_backup_passphrase(None)?, out);
+        return tell(&authenticator.set_backup_passphrase(None, None)?, out);
     }
     if args.remove_old {
         let removed = authenticator.remove_old_backups()?;

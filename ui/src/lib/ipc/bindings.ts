@@ -114,8 +114,8 @@ export const commands = {
 } | null>("choose_backup_folder"),
 	/**  Chooses where backups go from now on. */
 	setBackups: (choice: BackupChoice) => __TAURI_INVOKE<BackupsView>("set_backups", { choice }),
-	/**  Sets a passphrase for backups; `null` ends it. */
-	setBackupPassphrase: (passphrase: string | null) => __TAURI_INVOKE<BackupsView>("set_backup_passphrase", { passphrase }),
+	/**  Sets a passphrase for backups, which asks for today's where there is one; `null` ends it. */
+	setBackupPassphrase: (today: string | null, passphrase: string | null) => __TAURI_INVOKE<BackupsView>("set_backup_passphrase", { today, passphrase }),
 	/**  Makes a backup now. */
 	backUp: () => __TAURI_INVOKE<BackupRow>("back_up"),
 	/**  What is in a backup: the one of this name, or with `null` the file that was taken in. */

@@ -725,7 +725,8 @@ export function makeFake(host: Window): Ipc {
       backupChoice = choice;
       return copy(backupsView());
     },
-    async setBackupPassphrase(passphrase) {
+    async setBackupPassphrase(today, passphrase) {
+      if (status.lock !== "device" && passphrase !== null) permitted(today);
       backupPassphrase = passphrase;
       return copy(backupsView());
     },
