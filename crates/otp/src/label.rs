@@ -191,7 +191,12 @@ pub(crate) fn for_writing(name: &str, max_encoded: usize) -> String {
             fits
         })
         .collect();
-    kept.trim_end().to_owned()
+    let kept = kept.trim_end();
+    // "otp:auth%3a" without its colon would be refused as a link.
+    match holds_link(kept) {
+        true => kept.replace('%', ""),
+        false => kept.to_owned(),
+    }
 }
 
 /// A name that could not be accepted, as it can be shown all the same.

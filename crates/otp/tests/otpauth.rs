@@ -449,6 +449,36 @@ fn enrolment(kind: Kind, issuer: Option<&str>, account: &str) -> Enrolment {
     }
 }
 
+/// Found by fuzzing: what stands on both sides of the colon, or is left where one is taken out, read as a link in the name,
+/// and our own export was refused.
+#[test]
+fn no_name_makes_a_link_of_what_we_write() {
+    for (issuer, account) in [
+        (Some("Acmotpauth"), "/:/e Inc:test"),
+        (Some("otpauth"), "//totp/x"),
+        (Some("otpauth-migration"), "x"),
+        (Some("otp:auth%3a"), "x"),
+        (None, "otp:auth%3Ax"),
+        (Some("TV"), "OTP:AUTH%3A"),
+    ] {
+        let written = otpauth::write(&enrolment(
+            Kind::Totp {
+                period: Period::THIRTY,
+            },
+            issuer,
+            account,
+        ));
+        let again = otpauth::read(&written)
+            .unwrap_or_else(|error| panic!("{issuer:?} {account:?}: {error}"));
+        let colons_gone = |name: &str| name.replace([':', '%'], "");
+        assert_eq!(
+            again.enrolment.issuer.as_deref().map(colons_gone),
+            issuer.map(colons_gone)
+        );
+        assert_eq!(colons_gone(&again.enrolment.account), colons_gone(account));
+    }
+}
+
 #[test]
 fn what_we_write_obeys_the_profile() {
     let totp = Kind::Totp {

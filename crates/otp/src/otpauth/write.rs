@@ -37,7 +37,12 @@ pub fn write(enrolment: &Enrolment) -> Zeroizing<String> {
     uri.push_str("otpauth://");
     uri.push_str(enrolment.kind.word());
     uri.push('/');
-    if let Some(issuer) = &issuer {
+    // "otpauth" beside "//…" would be refused as a link in the name; the issuer stands in its parameter, too.
+    let prefix = issuer.as_deref().filter(|issuer| {
+        let label = format!("{issuer}:{account}");
+        !label::holds_link(&label)
+    });
+    if let Some(issuer) = prefix {
         uri.extend(utf8_percent_encode(issuer, RESERVED));
         uri.push(':');
     }
