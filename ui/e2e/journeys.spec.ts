@@ -55,7 +55,7 @@ test("the keys of the list do what the list of keys says", async ({ page }) => {
   await openWindow(page, "open");
   await page.keyboard.press("/");
   expect(await focused(page)).toBe("search");
-  await page.keyboard.type("spot");
+  await page.keyboard.type("sound");
   await expect(page.getByTestId("account-row")).toHaveCount(1);
   await page.keyboard.press("Enter");
   await expect.poll(() => copied(page)).toBe(1);
