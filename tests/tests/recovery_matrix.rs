@@ -156,7 +156,7 @@ impl Household {
         let key = app
             .make_recovery_key(passphrase)
             .expect("it can be written");
-        app.set_backup_passphrase(None, Some(FOR_BACKUPS))
+        app.set_backup_passphrase(passphrase, Some(FOR_BACKUPS))
             .expect("it can be written");
         app.back_up().expect("it can be written");
         let files = machine.backups.files(FakeBackups::USUAL);
