@@ -290,7 +290,7 @@ impl SettingsView {
         Self {
             grouping: settings.grouping,
             tap_to_reveal: settings.tap_to_reveal,
-            hide_again_seconds: settings.hide_again_seconds,
+            hide_again_seconds: settings.hide_again_seconds.min(60 * 60),
             show_next: settings.show_next,
             auto_lock_minutes: settings.auto_lock_minutes,
             lock_on_sleep: settings.lock_on_sleep,
