@@ -17,6 +17,7 @@ const places: Record<string, (page: Page, server: Server) => Promise<unknown>> =
     await page.goto("/signup");
     await page.getByLabel("E-mail address or telephone number").fill("nobody");
     await page.getByRole("button", { name: "Send me a code" }).click();
+    await page.getByRole("alert").waitFor();
   },
   code: async (page) => {
     await page.goto("/signup");

@@ -116,6 +116,11 @@ for (let digit = 1; digit <= 9; digit += 1) keys[digit] = [(digit - 1) % 3, Math
 /** Presses keys of the television's keypad with four arrows and Enter, as a remote does. */
 export async function remote(page: Page, names: string[]): Promise<void> {
   for (const name of names) {
+    // The focus is given at a step of drawing, which may come after the page has loaded.
+    await page.waitForFunction(
+      (known) => known.includes(document.activeElement?.textContent?.trim() ?? ""),
+      Object.keys(keys),
+    );
     const here = await page.evaluate(() => document.activeElement?.textContent?.trim() ?? "");
     const [from, to] = [keys[here], keys[name]];
     if (!from || !to) throw new Error(`the focus is on "${here}" and should go to "${name}"`);
