@@ -143,7 +143,8 @@ describe("codes", () => {
     expect(screen.queryAllByTestId("code"), "no digit is in the page before").toEqual([]);
     const row = () => screen.getAllByTestId("account-row")[0]?.querySelector(".main") as HTMLElement;
     await fireEvent.click(row());
-    expect(screen.getAllByTestId("code")).toHaveLength(1);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(screen.getAllByTestId("code"), "it stays, where nobody chose a time").toHaveLength(1);
     expect(called(fake, "copyCode")).toEqual([]);
     await fireEvent.click(row());
     expect(called(fake, "copyCode")).toHaveLength(1);

@@ -101,6 +101,16 @@ impl Authenticator {
 }
 
 impl Television {
+    /// A new one, with the usual keypad; `None` where nothing of the name can be seen.
+    pub fn called(name: &str) -> Option<Self> {
+        let name = clean(name);
+        let kept = Kept {
+            name,
+            ..Kept::default()
+        };
+        (!kept.name.is_empty()).then(|| Self::of(&kept))
+    }
+
     /// Whether this is its name, in whatever case.
     pub fn is_called(&self, name: &str) -> bool {
         is_called(&self.name, &clean(name))
@@ -132,10 +142,11 @@ fn is_called(name: &str, other: &str) -> bool {
 
 fn clean(name: &str) -> String {
     let shown = name
-        .trim()
         .chars()
         .filter(|c| !c.is_control() && !is_bidi_mark(*c));
-    shown.take(LONGEST_NAME).collect()
+    let shown: String = shown.collect();
+    let cut: String = shown.trim().chars().take(LONGEST_NAME).collect();
+    cut.trim_end().to_owned()
 }
 
 /// Accounts that are in neither the list nor the trash are typed on no television.

@@ -105,25 +105,20 @@ fn keep(authenticator: &Authenticator, out: &mut Out, id: &str, tv: &Television)
 
 /// The television of this name, or a new one.
 fn named(kept: Vec<Television>, name: &str) -> Result<Television, Stop> {
-    if name.trim().is_empty() {
-        return Err(Refusal::new(
+    let new = Television::called(name).ok_or_else(|| {
+        Refusal::new(
             "television_without_a_name",
             "A television needs a name.",
             "For example: couchkey tv --on \"living room\"",
         )
-        .into());
-    }
-    let new = || Television {
-        name: name.to_owned(),
-        keypad: Keypad::ThreeByFour,
-        pace: Pace::default(),
-    };
-    let mut tv = kept
-        .into_iter()
-        .find(|tv| tv.is_called(name))
-        .unwrap_or_else(new);
-    name.clone_into(&mut tv.name); // as it is spelt today
-    Ok(tv)
+    })?;
+    Ok(match kept.into_iter().find(|tv| tv.is_called(name)) {
+        Some(tv) => Television {
+            name: new.name, // as it is spelt today
+            ..tv
+        },
+        None => new,
+    })
 }
 
 /// `couchkey tv --list`

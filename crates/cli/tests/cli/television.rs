@@ -194,11 +194,14 @@ fn a_television_has_a_name_and_a_keypad_and_an_account_remembers_its_own() {
 #[test]
 fn a_television_without_a_name_and_one_that_nobody_knows_are_refused() {
     let home = Home::with(&[STREAM_TV]);
-    let nameless = home.run(&["--json", "tv", "--on", " "], "");
-    assert_eq!(
-        (nameless.code, nameless.error().as_str()),
-        (1, "television_without_a_name")
-    );
+    for nothing in ["", " ", "\u{202e}", " \u{202e}\t "] {
+        let nameless = home.run(&["--json", "tv", "--on", nothing], "");
+        assert_eq!(
+            (nameless.code, nameless.error().as_str()),
+            (1, "television_without_a_name"),
+            "{nothing:?}"
+        );
+    }
     let unknown = home.run(&["--json", "tv", "--forget", "kitchen"], "");
     assert_eq!(
         (unknown.code, unknown.error().as_str()),
@@ -206,7 +209,8 @@ fn a_television_without_a_name_and_one_that_nobody_knows_are_refused() {
     );
     assert_eq!(home.run(&["tv", "--list", "stream"], "").code, 2);
     assert_eq!(home.run(&["tv", "--forget", "a", "--on", "b"], "").code, 2);
-    home.run(&["tv", "--on", "a\u{202e}b\tc"], "");
+    let shown = home.json(&["tv", "--on", "\u{202e} a\u{202e}b\tc "], "");
+    assert_eq!(shown["television"], "abc", "as it is kept");
     assert_eq!(
         home.json(&["tv", "--list"], "")[0]["name"],
         "abc",
